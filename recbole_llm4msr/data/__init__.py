@@ -1,0 +1,1 @@
+"""Scenario-aware data sets, their loaders and the view of them that knowledge is made from."""

@@ -215,13 +215,19 @@ class MultiScenarioDataset(Dataset):
         )
 
     def _texts(self, suffix: str, key: str, fields: list[str] | None) -> pl.DataFrame | None:
-        """Text columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``."""
+        """Text columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
+
+        Without a choice of ``fields`` these are the texts (``token_seq``) of an item, and nothing
+        of a user.
+        """
+        path = Path(self.dataset_path) / f"{self.dataset_name}.{suffix}"
+        options = (self.config["field_separator"], self.config["encoding"])
+        if fields is None and suffix == "item" and path.is_file():
+            header = read_header(path, *options)
+            fields = [field for field, kind in header.items() if kind == "token_seq"]
         if not fields:
             return None
-        path = Path(self.dataset_path) / f"{self.dataset_name}.{suffix}"
-        frame = read_atomic(
-            path, [key, *fields], self.config["field_separator"], self.config["encoding"]
-        )
+        frame = read_atomic(path, [key, *fields], *options)
         return (
             frame.rename({key: suffix})
             .with_columns(pl.col(fields).cast(pl.String))

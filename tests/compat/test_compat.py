@@ -57,7 +57,9 @@ def test_numpy_names_that_exist_are_left_alone() -> None:
 @pytest.mark.parametrize("name", ["STAR", "SharedBottom", "LLM4MSR_STAR", "LLM4MSR_SharedBottom"])
 def test_recbole_knows_our_models(name: str) -> None:
     assert recbole.utils.get_model(name) is recbole_llm4msr.get_model(name)
-    code = f"import recbole_llm4msr, recbole.utils; print(recbole.utils.get_model({name!r}).__name__)"
+    code = (
+        f"import recbole_llm4msr, recbole.utils; print(recbole.utils.get_model({name!r}).__name__)"
+    )
     assert in_fresh_process(code) == name
 
 

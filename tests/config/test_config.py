@@ -80,7 +80,9 @@ def test_unknown_keys_are_refused_with_place_and_nearest(how, toy, tmp_path, com
         command_line("--learning_rat=0.1")
     else:
         (toy / "toy.yaml").write_text("learning_rat: 0.1\n")
-    with pytest.raises(ConfigError, match=rf"learning_rat \(.*{place}\): did you mean learning_rate"):
+    with pytest.raises(
+        ConfigError, match=rf"learning_rat \(.*{place}\): did you mean learning_rate"
+    ):
         Config("STAR", "toy", files, settings)
     Config("STAR", "toy", files, {**settings, "allow_unknown_keys": True})
 

@@ -181,8 +181,9 @@ class MultiScenarioDataset(Dataset):
     # -- the door to knowledge -------------------------------------------------------------------
 
     def raw_tokens(self, field: str, ids: np.ndarray) -> pl.Series:
-        """Raw tokens of the ids of a field, as a column of strings."""
-        return pl.Series(field, self.field2id_token[field][1:].astype(str)).gather(ids - 1)
+        """Raw tokens of the ids of a field, as a column of strings; null for the padding id."""
+        tokens = self.field2id_token[field].astype(object)
+        return pl.Series(field, [None, *map(str, tokens[1:])], dtype=pl.String).gather(ids)
 
     def training_history(self) -> TrainingHistory:
         """This split's rows in raw tokens, for prompts. Call it on the training split.

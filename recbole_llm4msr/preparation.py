@@ -7,6 +7,7 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 
 from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.data.loader import PackedLoader, can_pack
 from recbole_llm4msr.knowledge import prepare_knowledge
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 
@@ -23,7 +24,11 @@ def data_preparation(config, dataset: Dataset) -> tuple:
     loaders = recbole.data.data_preparation(config, dataset)
     if config.uses_knowledge:
         attach_knowledge(config, loaders[0].dataset)
-    return loaders
+    if not config["packed_loader"]:
+        return loaders
+    return tuple(
+        PackedLoader(loader, config["device"]) if can_pack(loader) else loader for loader in loaders
+    )
 
 
 def attach_knowledge(config, train: MultiScenarioDataset) -> None:

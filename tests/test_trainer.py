@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from recbole.trainer import Trainer
@@ -49,8 +51,7 @@ def test_a_checkpoint_is_complete_or_not_there(toy, tmp_path, monkeypatch) -> No
     content = {path: path.read_bytes() for path in before}
 
     def full_disk(state, file, **_):
-        with open(file, "wb") as broken:
-            broken.write(b"half")
+        Path(file).write_bytes(b"half")
         raise OSError("No space left on device")
 
     monkeypatch.setattr(torch, "save", full_disk)

@@ -13,6 +13,7 @@ from recbole.utils import FeatureSource, FeatureType
 from recbole_llm4msr.data.atomic import read_atomic, read_header
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
+from recbole_llm4msr.data.vocabulary import TokenIds, encode, number
 
 
 class MultiScenarioDataset(Dataset):
@@ -82,7 +83,7 @@ class MultiScenarioDataset(Dataset):
         else:
             side = self.user_feat if key == self.uid_field else self.item_feat
             values = self.inter_feat[key].map(side.set_index(key)[field])
-        self.inter_feat[self.scenario_field] = derive(values, rule)
+        self.inter_feat[self.scenario_field] = pd.Categorical(derive(values.astype(object), rule))
         self.set_field_property(
             self.scenario_field, FeatureType.TOKEN, FeatureSource.INTERACTION, 1
         )
@@ -114,7 +115,7 @@ class MultiScenarioDataset(Dataset):
 
     def _column(
         self, field: str, kind: str, values: pl.Series, source: FeatureSource | str
-    ) -> np.ndarray | list[np.ndarray]:
+    ) -> np.ndarray | pd.Categorical | list[np.ndarray]:
         """One column as RecBole keeps it, its properties noted."""
         ftype = FeatureType(kind)
         if source != "link":
@@ -124,8 +125,10 @@ class MultiScenarioDataset(Dataset):
                 self.field2seqlen[field] = 1
             if kind.startswith("float"):
                 self.field2bucketnum[field] = 2
-        if ftype in (FeatureType.FLOAT, FeatureType.TOKEN):
+        if ftype == FeatureType.FLOAT:
             return values.to_numpy()
+        if ftype == FeatureType.TOKEN:
+            return encode(values)
         separator = self.config["seq_separator"]
         kept = str if ftype == FeatureType.TOKEN_SEQ else float
         rows = [
@@ -136,6 +139,26 @@ class MultiScenarioDataset(Dataset):
         limit = (self.config["seq_len"] or {}).get(field, longest)
         self.field2seqlen[field] = min(limit, longest)
         return [row[:limit] for row in rows]
+
+    def _load_inter_feat(self, token: str, dataset_path: str) -> None:
+        super()._load_inter_feat(token, dataset_path)
+        # Joining the files of a split given as files undoes the encoding.
+        for field, dtype in self.inter_feat.dtypes.items():
+            if self.field2type[field] == FeatureType.TOKEN and dtype == np.dtype(object):
+                self.inter_feat[field] = encode(pl.Series(self.inter_feat[field]))
+
+    def _remap(self, remap_list: list[tuple]) -> None:
+        """RecBole's ids, from the codes where all columns are encoded."""
+        if not all(
+            isinstance(feat[field].dtype, pd.CategoricalDtype) for feat, field, _ in remap_list
+        ):
+            super()._remap(remap_list)
+            return
+        ids, tokens = number([feat[field].array for feat, field, _ in remap_list])
+        for (feat, field, _), column in zip(remap_list, ids, strict=True):
+            feat[field] = column
+            self.field2id_token.setdefault(field, tokens)
+            self.field2token_id.setdefault(field, TokenIds(tokens))
 
     def _remap_ID_all(self) -> None:  # noqa: N802  (RecBole's name)
         super()._remap_ID_all()
@@ -150,9 +173,9 @@ class MultiScenarioDataset(Dataset):
         new_id[order] = np.arange(1, len(tokens))
         self.inter_feat[self.scenario_field] = new_id[self.inter_feat[self.scenario_field]]
         self.field2id_token[self.scenario_field] = tokens[np.concatenate([[0], order])]
-        self.field2token_id[self.scenario_field] = {
-            token: i for i, token in enumerate(self.field2id_token[self.scenario_field])
-        }
+        self.field2token_id[self.scenario_field] = TokenIds(
+            self.field2id_token[self.scenario_field]
+        )
 
     # -- scenarios -------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header
+from recbole_llm4msr.data.cache import DatasetCache
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
 from recbole_llm4msr.data.vocabulary import TokenIds, encode, number
@@ -36,6 +37,23 @@ class MultiScenarioDataset(Dataset):
 
     knowledge = None
 
+    #: What people call the scenarios.
+    names = ScenarioNames({}, {})
+
+    def _from_scratch(self) -> None:
+        """RecBole's reading and processing, unless an earlier run kept the result."""
+        if not self.config["dataset_cache"]:
+            super()._from_scratch()
+            return
+        cache = DatasetCache(self.config)
+        self._get_preset()
+        self._get_field_from_config()
+        if cache.restore(self):
+            self.logger.info(f"The processed data set is taken from {cache.folder}")
+            return
+        super()._from_scratch()
+        cache.store(self)
+
     def _get_field_from_config(self) -> None:
         super()._get_field_from_config()
         self.scenario_field: str | None = self.config["SCENARIO_FIELD"]
@@ -59,7 +77,7 @@ class MultiScenarioDataset(Dataset):
             )
         path = Path(dataset_path) / f"{token}.scenario"
         separator = self.config["field_separator"]
-        self._names = (
+        self.names = (
             ScenarioNames.from_rule(rule)
             if rule
             else ScenarioNames.read(path, self.scenario_field, separator)
@@ -194,12 +212,12 @@ class MultiScenarioDataset(Dataset):
     @property
     def scenario_names(self) -> list[str]:
         """Names of the scenarios for people, in id order: the raw token where there is none."""
-        return [self._names.names.get(token, token) for token in self.scenario_tokens]
+        return [self.names.names.get(token, token) for token in self.scenario_tokens]
 
     @property
     def scenario_descriptions(self) -> list[str]:
         """A sentence on every scenario, in id order, empty where there is none."""
-        return [self._names.descriptions.get(token, "") for token in self.scenario_tokens]
+        return [self.names.descriptions.get(token, "") for token in self.scenario_tokens]
 
     # -- the door to knowledge -------------------------------------------------------------------
 

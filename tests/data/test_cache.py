@@ -70,7 +70,7 @@ def test_a_split_given_as_files_is_kept_too(toy, tmp_path) -> None:
 
 def test_other_files_and_other_settings_are_other_data_sets(toy, tmp_path) -> None:
     make(tmp_path)
-    make(tmp_path, load_col={"inter": ["user_id", "item_id", "scenario", "label"]})
+    make(tmp_path, normalize_field=["timestamp"])
     assert len(kept(toy)) == 2
     text = (toy / "toy.inter").read_text()
     (toy / "toy.inter").write_text(text.replace("\t1\t5\n", "\t0\t5\n"))

@@ -1,0 +1,258 @@
+"""Typed, checked rows of a CSV file: fast where a block is sound, exact where it is not.
+
+Why blocks and not one lazy scan: a scan cannot read a zip member, and it says neither which line
+was wrong nor which rows it turned into nulls. Each block is parsed by polars; only a block
+that has anything amiss is read again row by row, to name the row or to find it harmless.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import polars as pl
+
+from dataset_converters.errors import ConverterError, nearest
+from dataset_converters.raw_files import Block, RawFile, ahead, blocks
+from dataset_converters.rejects import Rejects
+from dataset_converters.report import Reporter
+
+Kind = Literal["id", "flag", "count", "time", "text"]
+LINE = "_line"
+_EXTRA = "_extra"
+_FIELD_LIMIT = 1 << 30  # the csv module's default of 131,072 is less than real captions need
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column to read.
+
+    Attributes:
+        name: Its name in the result.
+        kind: ``id`` (integer >= 0), ``flag`` (0 or 1), ``count`` (number >= 0), ``time``
+            (finite number >= 0), ``text`` (no tab, no line break).
+        names: The header names it may have; default ``name``.
+        required: Whether the file must have it.
+        nullable: Whether the value of a row may be empty.
+    """
+
+    name: str
+    kind: Kind
+    names: tuple[str, ...] = ()
+    required: bool = True
+    nullable: bool = False
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """Header names it goes by."""
+        return self.names or (self.name,)
+
+    @property
+    def dtype(self) -> pl.DataType:
+        """Type of the parsed column."""
+        types = {"id": pl.Int64(), "text": pl.String()}
+        return types.get(self.kind, pl.Float64())
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The header of a file: all its columns, and where the wanted ones stand."""
+
+    header: list[str]
+    wanted: dict[str, int]  # result name to position
+    columns: tuple[Column, ...]  # those the file has
+
+    def value(self, record: list[str], column: Column) -> str:
+        return record[self.wanted[column.name]]
+
+
+def read_rows(
+    file: RawFile, columns: list[Column], rejects: Rejects, report: Reporter
+) -> Iterator[pl.DataFrame]:
+    """Read a CSV file with a header, block by block.
+
+    Args:
+        file: The file.
+        columns: What to read of it; further columns of the file are passed over.
+        rejects: Takes bad rows, and raises when they are too many.
+        report: Shows a bar with rows/s and ETA.
+
+    Yields:
+        Frames with the columns the file has, in the order asked for, and ``_line``, the line
+        each row begins at.
+
+    Raises:
+        ConverterError: A required column is missing, or the file is damaged or empty.
+    """
+    stream = file.open()
+    layout: _Layout | None = None
+    with report.meter(file.name.rpartition("/")[2], file.size) as meter:
+        for block in ahead(blocks(file, stream, quoted=True)):
+            if layout is None:
+                layout, block = _read_header(file, block, columns)
+            frame = _parse_fast(block, layout)
+            if frame is None:
+                frame = _parse_exactly(file, block, layout, rejects)
+            meter.update(block.position, frame.height)
+            if frame.height:
+                yield frame
+    stream.close()
+    if layout is None:
+        raise ConverterError(f"{file.name}: the file is empty")
+
+
+def _read_header(file: RawFile, block: Block, columns: list[Column]) -> tuple[_Layout, Block]:
+    first, _, rest = block.data.partition(b"\n")
+    try:
+        header = next(csv.reader([first.decode("utf-8-sig").rstrip("\r")]), [])
+    except UnicodeDecodeError as error:
+        raise ConverterError(f"{file.name}, line 1: the header is not UTF-8 text") from error
+    header = [name.strip() for name in header]
+    wanted: dict[str, int] = {}
+    for column in columns:
+        places = [i for i, name in enumerate(header) if name in column.accepted]
+        if len(places) > 1:
+            twice = ", ".join(header[i] for i in places)
+            raise ConverterError(
+                f"{file.name}, line 1: column {column.name} is there twice ({twice})"
+            )
+        if places:
+            wanted[column.name] = places[0]
+        elif column.required:
+            names = " or ".join(column.accepted)
+            raise ConverterError(
+                f"{file.name}, line 1: missing column {names}{nearest(column.accepted[0], header)}; "
+                f"the header is {','.join(header)}"
+            )
+    present = tuple(column for column in columns if column.name in wanted)
+    return _Layout(header, wanted, present), Block(rest, block.line + 1, block.position)
+
+
+def _parse_fast(block: Block, layout: _Layout) -> pl.DataFrame | None:
+    """Parse a block with polars; None when any row of it needs a closer look."""
+    data = block.data
+    lines = data.count(b"\n") + (not data.endswith(b"\n") and bool(data))
+    if b"\t" in data or data.count(b"\r") not in (0, data.count(b"\r\n")):
+        return None
+    width = len(layout.header)
+    names = [f"c{i}" for i in range(width)] + [_EXTRA]  # the header's own names may repeat
+    schema: dict[str, pl.DataType] = dict.fromkeys(names, pl.String())
+    for column in layout.columns:
+        schema[names[layout.wanted[column.name]]] = column.dtype
+    last = names[width - 1]
+    wanted = {names[layout.wanted[column.name]]: column.name for column in layout.columns}
+    try:
+        frame = pl.read_csv(
+            ",".join(names).encode() + b"\n" + data,
+            schema=schema,
+            columns=[*dict.fromkeys([*wanted, last]), _EXTRA],
+            ignore_errors=True,  # a value of the wrong type is null here and named below
+            empty_string_is_null=False,
+        )
+    except pl.exceptions.PolarsError:
+        return None
+    if frame.height != lines:
+        return None
+    # A row with too many fields fills the extra column, one with too few leaves the last empty.
+    tests = [(pl.col(_EXTRA) == "").all()]
+    if schema[last] == pl.String():
+        tests.append((pl.col(last) != "").all())
+    for column in layout.columns:
+        value = pl.col(names[layout.wanted[column.name]])
+        if column.kind == "text":
+            continue
+        tests.append(value.is_not_null().all())
+        if column.kind == "flag":
+            tests.append(value.is_in([0.0, 1.0]).all())
+        elif column.kind == "id":
+            tests.append((value >= 0).all())
+        else:
+            tests.append((value.is_finite() & (value >= 0)).all())
+    sound = frame.select(pl.all_horizontal(tests)).item() if lines else True
+    if not sound:
+        return None
+    line = pl.int_range(block.line, block.line + frame.height, dtype=pl.Int64).alias(LINE)
+    ordered = [pl.col(names[layout.wanted[c.name]]).alias(c.name) for c in layout.columns]
+    return frame.select(*ordered, line)
+
+
+def _parse_exactly(file: RawFile, block: Block, layout: _Layout, rejects: Rejects) -> pl.DataFrame:
+    """Parse a block row by row; every bad row goes to ``rejects``."""
+    csv.field_size_limit(_FIELD_LIMIT)
+    text = block.data.decode("utf-8", errors="surrogateescape")
+    reader = csv.reader(io.StringIO(text, newline=""))
+    values: dict[str, list[object]] = {column.name: [] for column in layout.columns}
+    lines: list[int] = []
+    end = 0
+    for record in reader:
+        line, end = block.line + end, reader.line_num
+        if not record:
+            continue  # an empty line holds no row
+        fault = _fault(record, layout)
+        if fault is not None:
+            last = block.line + end - 1
+            span = f" (the row spans lines {line:,} to {last:,})" if last > line else ""
+            column, reason = fault
+            shown = ",".join(record).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+            rejects.add(file.name, line, column, reason + span, shown)
+            continue
+        lines.append(line)
+        for column in layout.columns:
+            values[column.name].append(_value(layout.value(record, column), column))
+    schema = {column.name: column.dtype for column in layout.columns} | {LINE: pl.Int64()}
+    return pl.DataFrame({**values, LINE: lines}, schema=schema)
+
+
+def _fault(record: list[str], layout: _Layout) -> tuple[str | None, str] | None:
+    """Return the column and the reason why a record is bad; None when it is sound."""
+    if len(record) != len(layout.header):
+        return None, f"{len(record)} fields, but the header names {len(layout.header)} columns"
+    for column in layout.columns:
+        text = layout.value(record, column)
+        name = layout.header[layout.wanted[column.name]]
+        if column.kind == "text":
+            if any(mark in text for mark in "\t\n\r"):
+                return name, "a tab or line break inside a text"
+            if not text.isprintable() and any("\udc80" <= mark <= "\udcff" for mark in text):
+                return name, "not UTF-8 text"
+            continue
+        if text == "":
+            if column.nullable:
+                continue
+            return name, "empty"
+        try:
+            value = _value(text, column)
+        except ValueError:
+            expected = "an integer" if column.kind == "id" else "a number"
+            return name, f"{text[:80]!r} is not {expected}"
+        if not math.isfinite(value):
+            return name, f"{text!r} is not finite"
+        if column.kind == "flag" and value not in (0, 1):
+            return name, f"{text!r} is neither 0 nor 1"
+        if value < 0:
+            return name, f"{text!r} is negative"
+    return None
+
+
+def _value(text: str, column: Column) -> object:
+    """Convert the text of one field.
+
+    Raises:
+        ValueError: It is not of the column's type.
+    """
+    if column.kind == "text":
+        return text
+    if text == "":
+        return None
+    if "_" in text:  # Python's own digit separators are no numbers in a CSV file
+        raise ValueError(text)
+    if column.kind != "id":
+        return float(text)
+    number = int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
+    if not math.isfinite(number) or number != int(number) or abs(number) >= 2**63:
+        raise ValueError(text)
+    return int(number)

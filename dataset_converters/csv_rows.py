@@ -21,7 +21,7 @@ from dataset_converters.raw_files import Block, RawFile, ahead, blocks
 from dataset_converters.rejects import Rejects
 from dataset_converters.report import Reporter
 
-Kind = Literal["id", "flag", "count", "time", "text"]
+Kind = Literal["id", "code", "flag", "count", "time", "text"]
 LINE = "_line"
 _EXTRA = "_extra"
 _FIELD_LIMIT = 1 << 30  # the csv module's default of 131,072 is less than real captions need
@@ -33,8 +33,8 @@ class Column:
 
     Attributes:
         name: Its name in the result.
-        kind: ``id`` (integer >= 0), ``flag`` (0 or 1), ``count`` (number >= 0), ``time``
-            (finite number >= 0), ``text`` (no tab, no line break).
+        kind: ``id`` (integer >= 0), ``code`` (any integer), ``flag`` (0 or 1), ``count``
+            (number >= 0), ``time`` (finite number >= 0), ``text`` (no tab, no line break).
         names: The header names it may have; default ``name``.
         required: Whether the file must have it.
         nullable: Whether the value of a row may be empty.
@@ -54,7 +54,7 @@ class Column:
     @property
     def dtype(self) -> pl.DataType:
         """Type of the parsed column."""
-        types = {"id": pl.Int64(), "text": pl.String()}
+        types = {"id": pl.Int64(), "code": pl.Int64(), "text": pl.String()}
         return types.get(self.kind, pl.Float64())
 
 
@@ -123,9 +123,9 @@ def _read_header(file: RawFile, block: Block, columns: list[Column]) -> tuple[_L
         if places:
             wanted[column.name] = places[0]
         elif column.required:
-            names = " or ".join(column.accepted)
+            names, close = " or ".join(column.accepted), nearest(column.accepted[0], header)
             raise ConverterError(
-                f"{file.name}, line 1: missing column {names}{nearest(column.accepted[0], header)}; "
+                f"{file.name}, line 1: missing column {names}{close}; "
                 f"the header is {','.join(header)}"
             )
     present = tuple(column for column in columns if column.name in wanted)
@@ -170,7 +170,7 @@ def _parse_fast(block: Block, layout: _Layout) -> pl.DataFrame | None:
             tests.append(value.is_in([0.0, 1.0]).all())
         elif column.kind == "id":
             tests.append((value >= 0).all())
-        else:
+        elif column.kind != "code":
             tests.append((value.is_finite() & (value >= 0)).all())
     sound = frame.select(pl.all_horizontal(tests)).item() if lines else True
     if not sound:
@@ -227,13 +227,13 @@ def _fault(record: list[str], layout: _Layout) -> tuple[str | None, str] | None:
         try:
             value = _value(text, column)
         except ValueError:
-            expected = "an integer" if column.kind == "id" else "a number"
+            expected = "an integer" if column.kind in ("id", "code") else "a number"
             return name, f"{text[:80]!r} is not {expected}"
         if not math.isfinite(value):
             return name, f"{text!r} is not finite"
         if column.kind == "flag" and value not in (0, 1):
             return name, f"{text!r} is neither 0 nor 1"
-        if value < 0:
+        if value < 0 and column.kind != "code":
             return name, f"{text!r} is negative"
     return None
 
@@ -250,7 +250,7 @@ def _value(text: str, column: Column) -> object:
         return None
     if "_" in text:  # Python's own digit separators are no numbers in a CSV file
         raise ValueError(text)
-    if column.kind != "id":
+    if column.kind not in ("id", "code"):
         return float(text)
     number = int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
     if not math.isfinite(number) or number != int(number) or abs(number) >= 2**63:

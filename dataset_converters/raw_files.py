@@ -279,7 +279,7 @@ def find_files(
             raise ConverterError(f"{source}: {name} occurs more than once ({places})")
         if same:
             files[name] = same[0]
-        elif name not in optional:
+        else:
             there = ", ".join(Path(file.member or file.path).name for file in found[:8]) or "none"
             raise ConverterError(f"{source}: missing file {name} (files there: {there})")
     return files

@@ -135,9 +135,8 @@ class FirstOfEach:
         place[place == len(self._ids)] = 0
         used = self._ids[place] == ids
         if not used.all():
-            report.dropped[f"{self.key} not in the logs ({self.file.path.name})"] += int(
-                (~used).sum()
-            )
+            file = self.file.name.rpartition("/")[2].rpartition(":")[2]
+            report.dropped[f"{self.key} not in the logs ({file})"] += int((~used).sum())
         frame, place = frame.filter(pl.Series(used)), place[used]
         content = frame.drop(LINE).hash_rows(seed=7).to_numpy() | np.uint64(1)
         _, first = np.unique(place, return_index=True)

@@ -190,7 +190,7 @@ def _search(
             "session_id",
             pl.lit("search", SCENARIOS).alias("scenario"),
             label,
-            (pl.col("time") / 1000).alias("timestamp"),
+            seconds(frame["time"]),
             *extra,
         )
 
@@ -211,7 +211,7 @@ def _recommendation(
             "item_id",
             pl.lit("recommendation", SCENARIOS).alias("scenario"),
             pl.col("click").cast(pl.UInt8).alias("label"),
-            (pl.col("time") / 1000).alias("timestamp"),
+            seconds(frame["time"]),
         )
 
 
@@ -226,6 +226,15 @@ def _within(frame: pl.DataFrame, period: TimeRange, logs: Logs) -> pl.DataFrame:
     if not early and not late:
         return frame
     return frame.filter(pl.col("timestamp").is_between(period.since, period.until, closed="left"))
+
+
+def seconds(milliseconds: pl.Series) -> pl.Series:
+    """Return ``timestamp`` in seconds, the double nearest to the decimal number.
+
+    NumPy divides; polars multiplies by the inverse of a constant, and 1685323613574 ms
+    then comes out as 1685323613.5740001 s.
+    """
+    return pl.Series("timestamp", milliseconds.to_numpy() / 1000)
 
 
 def words_of(column: str) -> pl.Expr:

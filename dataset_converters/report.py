@@ -16,7 +16,6 @@ from rich.progress import (
     ProgressColumn,
     Task,
     TextColumn,
-    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
@@ -28,8 +27,8 @@ class _RowRate(ProgressColumn):
 
     def render(self, task: Task) -> Text:
         rows, elapsed = task.fields.get("rows", 0), task.elapsed or 0.0
-        rate = f"{rows / elapsed:,.0f} rows/s" if elapsed > 0 and rows else "- rows/s"
-        return Text(f"{rows:,} rows {rate}", style="cyan")
+        rate = f"{rows / elapsed:,.0f}" if elapsed > 0 and rows else "-"
+        return Text(f"{rows:,} rows, {rate} rows/s", style="cyan")
 
 
 class Meter:
@@ -63,10 +62,9 @@ class Reporter:
     def running(self) -> Iterator[Reporter]:
         """Keep the bars of one job together."""
         with Progress(
-            TextColumn("{task.description:<28}"),
-            BarColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=12),
             _RowRate(),
-            TimeElapsedColumn(),
             TextColumn("ETA"),
             TimeRemainingColumn(),
             console=self.console,
@@ -146,11 +144,14 @@ class Report:
                 f"{positives:,}",
                 f"{positives / max(rows, 1):.4f}",
             )
-        table.add_section()
-        table.add_row("users shared", f"{self.shared_users:,}", *[""] * 4)
-        for reason, rows in self.dropped.items():
-            table.add_row(f"dropped: {reason}", f"{rows:,}", *[""] * 4)
         console.print(table)
+        below = Table(box=None, show_header=False)
+        below.add_column(justify="right")
+        below.add_column()
+        below.add_row(f"{self.shared_users:,}", "users shared between scenarios")
+        for reason, rows in self.dropped.items():
+            below.add_row(f"{rows:,}", f"rows dropped: {reason}")
+        console.print(below)
         for note in self.notes:
             console.print(f"  {note}", highlight=False)
         console.print(f"  {self.seconds:.1f} s", highlight=False)

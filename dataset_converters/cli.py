@@ -12,6 +12,7 @@ from typing import Annotated, Optional
 import typer
 from rich.console import Console
 
+from dataset_converters.amazon import AmazonOptions, convert_amazon
 from dataset_converters.errors import ConverterError
 from dataset_converters.kuaisar import KuaisarOptions, convert_kuaisar
 from dataset_converters.report import Reporter
@@ -54,7 +55,9 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except (ConverterError, OSError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        Console(stderr=True).print(
+            f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True
+        )
         raise typer.Exit(1) from error
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -120,6 +123,79 @@ def kuaisar(
             overwrite=overwrite,
         )
         report = convert_kuaisar(input, output, options, Reporter(quiet=quiet))
+        report.show(Console())
+
+
+@app.command()
+def amazon(
+    input: Annotated[Path, typer.Option(help="Folder with review files, and meta_* beside them.")],
+    output: Output,
+    categories: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(help="Categories, as named in the files; each is a scenario. Default: all."),
+    ] = None,
+    more: Annotated[Optional[list[str]], typer.Argument(hidden=True)] = None,  # noqa: UP045
+    release: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="2014, 2018 or 2023; otherwise recognised from the files."),
+    ] = None,
+    threshold: Annotated[float, typer.Option(help="A rating from here on is positive.")] = 4.0,
+    implicit: Annotated[
+        bool, typer.Option("--implicit", help="Every review is positive; sample negatives.")
+    ] = False,
+    negatives: Annotated[int, typer.Option(min=1, help="Negatives of each positive.")] = 1,
+    sampling: Annotated[
+        str, typer.Option(help="Draw negatives by popularity (count ** 0.75) or uniform.")
+    ] = "popularity",
+    seed: Annotated[int, typer.Option(help="Seed of the negatives.")] = 2024,
+    k_core: KCore = 0,
+    shared_users: Annotated[
+        bool, typer.Option("--shared-users", help="Only users in two scenarios or more.")
+    ] = False,
+    repeats: Annotated[
+        str,
+        typer.Option(help="Rows of one user and item: keep all, or merge them to the latest."),
+    ] = "keep",
+    since: Since = None,
+    until: Until = None,
+    no_meta: Annotated[bool, typer.Option("--no-meta", help="Leave meta_* files alone.")] = False,
+    allow_truncated: Annotated[
+        bool,
+        typer.Option("--allow-truncated", help="Use a gzip that breaks off, up to its last line."),
+    ] = False,
+    max_bad_rows: MaxBadRows = 0,
+    overwrite: Overwrite = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convert Amazon reviews (2014, 2018, 2023): a category is a scenario.
+
+    Exact duplicate rows are dropped and counted. Options apply in this order: time range, repeats,
+    shared users and k-core together, label or sampled negatives.
+
+    Example: python -m dataset_converters amazon --input raw --output dataset/amazon
+    --categories Beauty Sports_and_Outdoors Toys_and_Games --k-core 5
+    """
+    with _plain_errors():
+        options = AmazonOptions(
+            # An option takes one value; the names that follow it arrive as arguments.
+            categories=(*(categories or ()), *(more or ())),
+            release=release,
+            threshold=threshold,
+            implicit=implicit,
+            negatives=negatives,
+            sampling=sampling,
+            seed=seed,
+            k_core=k_core,
+            shared_users=shared_users,
+            repeats=repeats,
+            since=since,
+            until=until,
+            meta=not no_meta,
+            allow_truncated=allow_truncated,
+            max_bad_rows=max_bad_rows,
+            overwrite=overwrite,
+        )
+        report = convert_amazon(input, output, options, Reporter(quiet=quiet))
         report.show(Console())
 
 

@@ -71,15 +71,23 @@ class _Layout:
 
 
 def read_rows(
-    file: RawFile, columns: list[Column], rejects: Rejects, report: Reporter
+    file: RawFile,
+    columns: list[Column],
+    rejects: Rejects,
+    report: Reporter,
+    *,
+    header: list[str] | None = None,
+    cut_short: list[str] | None = None,
 ) -> Iterator[pl.DataFrame]:
-    """Read a CSV file with a header, block by block.
+    """Read a CSV file block by block.
 
     Args:
         file: The file.
         columns: What to read of it; further columns of the file are passed over.
         rejects: Takes bad rows, and raises when they are too many.
         report: Shows a bar with rows/s and ETA.
+        header: The columns of a file that has no header line.
+        cut_short: As for :func:`dataset_converters.raw_files.blocks`.
 
     Yields:
         Frames with the columns the file has, in the order asked for, and ``_line``, the line
@@ -89,9 +97,9 @@ def read_rows(
         ConverterError: A required column is missing, or the file is damaged or empty.
     """
     stream = file.open()
-    layout: _Layout | None = None
+    layout = _lay_out(file, header, columns) if header is not None else None
     with report.meter(file.name.rpartition("/")[2], file.size) as meter:
-        for block in ahead(blocks(file, stream, quoted=True)):
+        for block in ahead(blocks(file, stream, quoted=True, cut_short=cut_short)):
             if layout is None:
                 layout, block = _read_header(file, block, columns)
             frame = _parse_fast(block, layout)
@@ -112,6 +120,11 @@ def _read_header(file: RawFile, block: Block, columns: list[Column]) -> tuple[_L
     except UnicodeDecodeError as error:
         raise ConverterError(f"{file.name}, line 1: the header is not UTF-8 text") from error
     header = [name.strip() for name in header]
+    return _lay_out(file, header, columns), Block(rest, block.line + 1, block.position)
+
+
+def _lay_out(file: RawFile, header: list[str], columns: list[Column]) -> _Layout:
+    """Find the columns in the header."""
     wanted: dict[str, int] = {}
     for column in columns:
         places = [i for i, name in enumerate(header) if name in column.accepted]
@@ -129,7 +142,7 @@ def _read_header(file: RawFile, block: Block, columns: list[Column]) -> tuple[_L
                 f"the header is {','.join(header)}"
             )
     present = tuple(column for column in columns if column.name in wanted)
-    return _Layout(header, wanted, present), Block(rest, block.line + 1, block.position)
+    return _Layout(header, wanted, present)
 
 
 def _parse_fast(block: Block, layout: _Layout) -> pl.DataFrame | None:
@@ -256,3 +269,16 @@ def _value(text: str, column: Column) -> object:
     if not math.isfinite(number) or number != int(number) or abs(number) >= 2**63:
         raise ValueError(text)
     return int(number)
+
+
+def to_seconds(time: pl.Series, per_second: int) -> pl.Series:
+    """Return ``timestamp`` in seconds, the double nearest to the decimal number.
+
+    NumPy divides; polars multiplies by the inverse of a constant, and 1685323613574 ms
+    then comes out as 1685323613.5740001 s.
+
+    Args:
+        time: Moments in any unit.
+        per_second: Units in a second.
+    """
+    return pl.Series("timestamp", time.to_numpy() / per_second)

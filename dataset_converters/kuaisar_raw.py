@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_converters.csv_rows import LINE, Column, read_rows
+from dataset_converters.csv_rows import LINE, Column, read_rows, to_seconds
 from dataset_converters.errors import ConverterError
 from dataset_converters.raw_files import RawFile, find_files
 from dataset_converters.rejects import Rejects
@@ -178,7 +178,7 @@ def _search(
                 frame, ~words, file, "keyword", "is no list of word ids such as [1, 2]", rejects
             )
         logs.search_rows += frame.height
-        for name, rows in frame["item_type"].value_counts().iter_rows():
+        for name, rows in frame["item_type"].value_counts().sort("item_type").iter_rows():
             if name not in item_types:
                 logs.dropped[f"item type {name}"] += rows
         frame = frame.filter(pl.col("item_type").is_in(item_types))
@@ -190,7 +190,7 @@ def _search(
             "session_id",
             pl.lit("search", SCENARIOS).alias("scenario"),
             label,
-            seconds(frame["time"]),
+            to_seconds(frame["time"], 1000),
             *extra,
         )
 
@@ -211,7 +211,7 @@ def _recommendation(
             "item_id",
             pl.lit("recommendation", SCENARIOS).alias("scenario"),
             pl.col("click").cast(pl.UInt8).alias("label"),
-            seconds(frame["time"]),
+            to_seconds(frame["time"], 1000),
         )
 
 
@@ -226,15 +226,6 @@ def _within(frame: pl.DataFrame, period: TimeRange, logs: Logs) -> pl.DataFrame:
     if not early and not late:
         return frame
     return frame.filter(pl.col("timestamp").is_between(period.since, period.until, closed="left"))
-
-
-def seconds(milliseconds: pl.Series) -> pl.Series:
-    """Return ``timestamp`` in seconds, the double nearest to the decimal number.
-
-    NumPy divides; polars multiplies by the inverse of a constant, and 1685323613574 ms
-    then comes out as 1685323613.5740001 s.
-    """
-    return pl.Series("timestamp", milliseconds.to_numpy() / 1000)
 
 
 def words_of(column: str) -> pl.Expr:

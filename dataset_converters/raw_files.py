@@ -155,19 +155,23 @@ class Block:
     position: int
 
 
-def blocks(file: RawFile, stream: Stream, *, quoted: bool) -> Iterator[Block]:
+def blocks(
+    file: RawFile, stream: Stream, *, quoted: bool, cut_short: list[str] | None = None
+) -> Iterator[Block]:
     """Cut a stream into blocks that end where a record ends.
 
     Args:
         file: What is read, for messages.
         stream: Its open stream.
         quoted: Whether a line break inside double quotes belongs to the record (CSV).
+        cut_short: Given, a gzip stream that ends early is used up to its last whole line, and
+            a sentence about it is added here; None makes it an error.
 
     Yields:
         Blocks in order; the last may lack the final line break.
 
     Raises:
-        ConverterError: A quote is opened and never closed.
+        ConverterError: A quote is opened and never closed, or the stream ends early.
     """
     line, carry = 1, b""
     while True:
@@ -182,6 +186,16 @@ def blocks(file: RawFile, stream: Stream, *, quoted: bool) -> Iterator[Block]:
         if part:
             yield Block(part, line, stream.position())
             line += part.count(b"\n")
+    if stream.truncated:
+        place = f"{file.name}: the gzip stream breaks off in line {line:,}"
+        if cut_short is None:
+            raise ConverterError(
+                f"{place} (at byte {stream.position():,} of the compressed file); {line - 1:,} "
+                "whole lines come before it. Download it again, or keep those with "
+                "--allow-truncated."
+            )
+        cut_short.append(f"{place}; the {line - 1:,} whole lines before it were used")
+        carry = b""
     if quoted and carry.count(b'"') % 2:
         _unclosed(file, line)
     if carry:

@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 
 from dataset_converters.amazon import AmazonOptions, convert_amazon
+from dataset_converters.download import prepare, read_source
 from dataset_converters.errors import ConverterError
 from dataset_converters.kuaisar import KuaisarOptions, convert_kuaisar
 from dataset_converters.report import Reporter
@@ -197,6 +198,30 @@ def amazon(
         )
         report = convert_amazon(input, output, options, Reporter(quiet=quiet))
         report.show(Console())
+
+
+@app.command()
+def download(
+    properties: Annotated[
+        Path,
+        typer.Argument(help="A data set's properties, such as properties/dataset/kuaisar.yaml."),
+    ],
+    output: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(help="Folder of the data set. Default: dataset/NAME."),
+    ] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Download, verify and convert the data set that a properties file describes.
+
+    It goes on where an earlier attempt stopped, and uses archives put in place by hand.
+
+    Example: python -m dataset_converters download properties/dataset/kuaisar-small.yaml
+    """
+    with _plain_errors():
+        name = properties.stem
+        source = read_source(properties)
+        prepare(name, source, output or Path("dataset") / name, quiet=quiet)
 
 
 @simulate.command("kuaisar")

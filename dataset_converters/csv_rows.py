@@ -166,8 +166,8 @@ def _parse_fast(block: Block, layout: _Layout) -> pl.DataFrame | None:
             ignore_errors=True,  # a value of the wrong type is null here and named below
             empty_string_is_null=False,
         )
-    except pl.exceptions.PolarsError:
-        return None
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None  # polars panics at some misplaced quotes
     if frame.height != lines:
         return None
     # A row with too many fields fills the extra column, one with too few leaves the last empty.

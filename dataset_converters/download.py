@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import yaml
 from rich.console import Console
 
 from dataset_converters.amazon import AmazonOptions, convert_amazon
@@ -112,6 +113,22 @@ class Recipe:
             else:
                 flags += [f"--{option}", str(value)]
         return shlex.join([*words, *flags])
+
+
+def read_source(properties: Path) -> dict[str, object]:
+    """Return the mapping under ``download`` of a data set's properties.
+
+    Raises:
+        ConverterError: The file is not there, is no YAML, or has no such key.
+    """
+    try:
+        settings = yaml.safe_load(properties.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConverterError(f"{properties}: {error}") from error
+    source = settings.get("download") if isinstance(settings, dict) else None
+    if not isinstance(source, dict):
+        raise ConverterError(f"{properties}: no key download that says where the data comes from")
+    return source
 
 
 def prepare(

@@ -83,7 +83,11 @@ def _from_json(
     schema = {layout.user: pl.String, layout.item: pl.String}
     schema |= {layout.rating: pl.Float64, layout.time: pl.Float64}
     struct = pl.Struct({name: kind() for name, kind in schema.items()})
+    # polars takes true for 1.0
+    words = rf'"({layout.rating}|{layout.time})"\s*:\s*(true|false)'
     try:
+        if lines[TEXT].str.contains(words).any():
+            raise pl.exceptions.ComputeError("a truth value where a number is due")
         fields = lines.select(pl.col(TEXT).str.json_decode(struct)).unnest(TEXT)
     except pl.exceptions.PolarsError:
         fields = None

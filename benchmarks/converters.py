@@ -134,7 +134,7 @@ def main() -> None:
             run(Path(source), Path(output))
         return
     raw, work = options.work / "raw", options.work
-    rows = []
+    rows, before = [], os.getloadavg()[0]
     if not raw.exists():
         rows.append(measure("simulator", options.scale, raw))
     for job in ("converter", *([] if options.without_pandas else ["pandas"])):
@@ -148,13 +148,14 @@ def main() -> None:
         shutil.rmtree(work / "zip", ignore_errors=True)
         rows.append(measure("converter, zip", archive, work / "zip" / "k"))
     print(f"{time.strftime('%Y-%m-%d')}, scale {options.scale}, Python {platform.python_version()}")
-    print(f"{os.cpu_count()} cores, load average before the end {os.getloadavg()[0]:.1f}")
+    print(
+        f"{os.cpu_count()} cores; load average {before:.1f} before, {os.getloadavg()[0]:.1f} after"
+    )
     print("\n| job | seconds | CPU seconds | peak GiB |\n|---|---|---|---|")
     print("\n".join(rows))
     if not options.without_pandas:
-        print(
-            f"\nconverter and pandas wrote the same bytes: {same(work / 'converter' / 'k', work / 'pandas' / 'k')}"
-        )
+        agree = same(work / "converter" / "k", work / "pandas" / "k")
+        print(f"\nconverter and pandas wrote the same bytes: {agree}")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,12 @@ from dataset_converters.amazon_reviews import read_reviews
 from dataset_converters.atomic import DatasetWriter
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.filters import k_core, parse_time
+from dataset_converters.layout import (
+    check_some_left,
+    settings_of,
+    write_inter,
+    write_scenarios,
+)
 from dataset_converters.negatives import add_negatives
 from dataset_converters.rejects import Rejects
 from dataset_converters.report import Report, Reporter
@@ -105,7 +111,9 @@ def convert_amazon(
         inter = _cut_down(inter, options, report)
         inter = _label(inter, options, report)
         report.count(inter)
-        _write_inter(writer, inter, reporter)
+        if (inter["timestamp"] == inter["timestamp"].floor()).all():
+            inter = inter.with_columns(pl.col("timestamp").cast(pl.Int64))
+        write_inter(writer, inter, reporter)
         described = any(category.meta for category in categories)
         if described:
             products = read_products(
@@ -124,7 +132,7 @@ def convert_amazon(
                 f"{missing:,} of {frame.height:,} items have no description, "
                 f"{frame['title'].null_count():,} have no title"
             )
-        _write_scenarios(writer, categories)
+        write_scenarios(writer, [(c.name, c.title, c.description) for c in categories])
         writer.yaml(settings(described=described), f"{report.source}, as atomic files.")
         rejects.write(writer.staging / "rejected.jsonl")
     if rejects.rows:
@@ -186,9 +194,7 @@ def _cut_down(inter: pl.DataFrame, options: AmazonOptions, report: Report) -> pl
         inter = dropped(f"outside the {options.k_core}-core", core)
         if inter.height == before:
             break
-    if inter.is_empty():
-        reasons = ", ".join(f"{reason} {rows:,}" for reason, rows in report.dropped.items())
-        raise ConverterError(f"no row is left: the options leave nothing of the input ({reasons})")
+    check_some_left(inter, report)
     return inter
 
 
@@ -209,54 +215,15 @@ def _label(inter: pl.DataFrame, options: AmazonOptions, report: Report) -> pl.Da
     return both
 
 
-def _write_inter(writer: DatasetWriter, inter: pl.DataFrame, reporter: Reporter) -> None:
-    fields = {"user_id": "token", "item_id": "token", "scenario": "token"}
-    table = writer.table("inter", {**fields, "label": "float", "timestamp": "float"})
-    if (inter["timestamp"] == inter["timestamp"].floor()).all():
-        inter = inter.with_columns(pl.col("timestamp").cast(pl.Int64))
-    with reporter.meter("writing .inter", inter.height) as meter:
-        for part in inter.iter_slices(1_000_000):
-            table.write(part)
-            meter.update(table.rows, part.height)
-
-
-def _write_scenarios(writer: DatasetWriter, categories: list[Category]) -> None:
-    kinds = {
-        "scenario": "token",
-        "scenario_name": "token_seq",
-        "scenario_description": "token_seq",
-    }
-    rows = [
-        (c.name, c.title, f"products that customers bought and reviewed on Amazon in {c.title}")
-        for c in categories
-    ]
-    writer.table("scenario", kinds).write(pl.DataFrame(rows, list(kinds), orient="row"))
-
-
 def settings(*, described: bool = True) -> dict[str, object]:
     """RecBole's configuration of the converted data set.
 
     The rating is not among the columns to load, because the label is made from it, and neither is
-    the title, which only prompts use. The split is by time over all rows, as for a system that
-    is trained on the past; a sampled negative has its positive's time and stays with it.
+    the title, which only prompts use.
     """
-    item = [name for name in ITEM_FIELDS if name != "title"]
-    return {
-        "USER_ID_FIELD": "user_id",
-        "ITEM_ID_FIELD": "item_id",
-        "SCENARIO_FIELD": "scenario",
-        "LABEL_FIELD": "label",
-        "TIME_FIELD": "timestamp",
-        "load_col": {
-            "inter": ["user_id", "item_id", "scenario", "label", "timestamp"],
-            **({"item": item} if described else {}),
-        },
-        "eval_args": {
-            "split": {"RS": [0.8, 0.1, 0.1]},
-            "order": "TO",
-            "group_by": None,
-            "mode": "labeled",
-        },
-        "prompt_template": "product",
-        "item_text_fields": ["title", "brand", "category"] if described else [],
-    }
+    return settings_of(
+        user=[],
+        item=[name for name in ITEM_FIELDS if name != "title"] if described else [],
+        template="product",
+        texts=["title", "brand", "category"] if described else [],
+    )

@@ -62,6 +62,11 @@ class Category:
         words = self.name.replace("_", " ")
         return words.title() if words.isupper() else words
 
+    @property
+    def description(self) -> str:
+        """A sentence part for prompts and reports."""
+        return f"products that customers bought and reviewed on Amazon in {self.title}"
+
 
 def find_categories(
     folder: Path, wanted: list[str], release: str | None, *, with_meta: bool

@@ -16,7 +16,8 @@ from dataset_converters.amazon_files import (
     has_header,
     is_table,
 )
-from dataset_converters.csv_rows import LINE, Column, read_rows, to_seconds
+from dataset_converters.columns import Column
+from dataset_converters.csv_rows import LINE, read_rows, to_seconds
 from dataset_converters.json_rows import TEXT, parse, read_lines
 from dataset_converters.rejects import Rejects
 from dataset_converters.report import Report, Reporter

@@ -9,53 +9,20 @@ from __future__ import annotations
 
 import csv
 import io
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import polars as pl
 
+from dataset_converters.columns import Column, fault_of, value_of
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.raw_files import Block, RawFile, ahead, blocks
 from dataset_converters.rejects import Rejects
 from dataset_converters.report import Reporter
 
-Kind = Literal["id", "code", "flag", "count", "time", "text"]
 LINE = "_line"
 _EXTRA = "_extra"
 _FIELD_LIMIT = 1 << 30  # the csv module's default of 131,072 is less than real captions need
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column to read.
-
-    Attributes:
-        name: Its name in the result.
-        kind: ``id`` (integer >= 0), ``code`` (any integer), ``flag`` (0 or 1), ``count``
-            (number >= 0), ``time`` (finite number >= 0), ``text`` (no tab, no line break).
-        names: The header names it may have; default ``name``.
-        required: Whether the file must have it.
-        nullable: Whether the value of a row may be empty.
-    """
-
-    name: str
-    kind: Kind
-    names: tuple[str, ...] = ()
-    required: bool = True
-    nullable: bool = False
-
-    @property
-    def accepted(self) -> tuple[str, ...]:
-        """Header names it goes by."""
-        return self.names or (self.name,)
-
-    @property
-    def dtype(self) -> pl.DataType:
-        """Type of the parsed column."""
-        types = {"id": pl.Int64(), "code": pl.Int64(), "text": pl.String()}
-        return types.get(self.kind, pl.Float64())
 
 
 @dataclass(frozen=True)
@@ -215,7 +182,7 @@ def _parse_exactly(file: RawFile, block: Block, layout: _Layout, rejects: Reject
             continue
         lines.append(line)
         for column in layout.columns:
-            values[column.name].append(_value(layout.value(record, column), column))
+            values[column.name].append(value_of(layout.value(record, column), column))
     schema = {column.name: column.dtype for column in layout.columns} | {LINE: pl.Int64()}
     return pl.DataFrame({**values, LINE: lines}, schema=schema)
 
@@ -225,50 +192,10 @@ def _fault(record: list[str], layout: _Layout) -> tuple[str | None, str] | None:
     if len(record) != len(layout.header):
         return None, f"{len(record)} fields, but the header names {len(layout.header)} columns"
     for column in layout.columns:
-        text = layout.value(record, column)
-        name = layout.header[layout.wanted[column.name]]
-        if column.kind == "text":
-            if any(mark in text for mark in "\t\n\r"):
-                return name, "a tab or line break inside a text"
-            if not text.isprintable() and any("\udc80" <= mark <= "\udcff" for mark in text):
-                return name, "not UTF-8 text"
-            continue
-        if text == "":
-            if column.nullable:
-                continue
-            return name, "empty"
-        try:
-            value = _value(text, column)
-        except ValueError:
-            expected = "an integer" if column.kind in ("id", "code") else "a number"
-            return name, f"{text[:80]!r} is not {expected}"
-        if not math.isfinite(value):
-            return name, f"{text!r} is not finite"
-        if column.kind == "flag" and value not in (0, 1):
-            return name, f"{text!r} is neither 0 nor 1"
-        if value < 0 and column.kind != "code":
-            return name, f"{text!r} is negative"
+        reason = fault_of(layout.value(record, column), column)
+        if reason is not None:
+            return layout.header[layout.wanted[column.name]], reason
     return None
-
-
-def _value(text: str, column: Column) -> object:
-    """Convert the text of one field.
-
-    Raises:
-        ValueError: It is not of the column's type.
-    """
-    if column.kind == "text":
-        return text
-    if text == "":
-        return None
-    if "_" in text:  # Python's own digit separators are no numbers in a CSV file
-        raise ValueError(text)
-    if column.kind not in ("id", "code"):
-        return float(text)
-    number = int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
-    if not math.isfinite(number) or number != int(number) or abs(number) >= 2**63:
-        raise ValueError(text)
-    return int(number)
 
 
 def to_seconds(time: pl.Series, per_second: int) -> pl.Series:

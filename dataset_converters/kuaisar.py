@@ -16,7 +16,7 @@ import polars as pl
 from dataset_converters.atomic import DatasetWriter
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.filters import k_core, parse_time, sample_users
-from dataset_converters.kuaisar_features import write_items, write_scenarios, write_users
+from dataset_converters.kuaisar_features import LEVELS, write_items, write_users
 from dataset_converters.kuaisar_raw import (
     ITEM_TYPES,
     RELEASES,
@@ -26,9 +26,28 @@ from dataset_converters.kuaisar_raw import (
     read_logs,
     recognise,
 )
+from dataset_converters.layout import (
+    check_some_left,
+    settings_of,
+    write_inter,
+    write_scenarios,
+)
 from dataset_converters.rejects import Rejects
 from dataset_converters.report import Report, Reporter
 
+SCENARIOS = [
+    (
+        "search",
+        "Search",
+        "short videos that the user finds by typing a query into the search box of the app",
+    ),
+    (
+        "recommendation",
+        "Recommendation",
+        "short videos that the app recommends to the user without being asked, one after another",
+    ),
+]
+_SESSION_KEY = ["user_id", "session_id", "item_id"]
 BEIJING = timezone(timedelta(hours=8))
 
 
@@ -127,12 +146,13 @@ def convert_kuaisar(
         release = options.release or recognise(raw, logs)
         inter = _cut_down(logs, options, report)
         report.count(inter)
-        _write_inter(writer, inter, options, reporter)
+        words = {"keyword": "token_seq"} if options.query else {}
+        write_inter(writer, inter, reporter, words)
         write_users(writer, raw, inter, rejects, reporter, report)
         has_music = write_items(
             writer, raw, inter, rejects, reporter, report, caption=options.caption
         )
-        write_scenarios(writer)
+        write_scenarios(writer, SCENARIOS)
         rejects.write(writer.staging / "rejected.jsonl")
         simulated = "simulated " if raw.simulated else ""
         report.source = f"{simulated}KuaiSAR, {release} release"
@@ -165,35 +185,8 @@ def _cut_down(logs: Logs, options: KuaisarOptions, report: Report) -> pl.DataFra
         before = inter.height
         inter = k_core(inter, options.k_core)
         report.dropped[f"outside the {options.k_core}-core"] = before - inter.height
-    if inter.is_empty():
-        raise ConverterError(
-            "no row is left: the options leave nothing of the input ("
-            + ", ".join(f"{reason} {rows:,}" for reason, rows in report.dropped.items())
-            + ")"
-        )
+    check_some_left(inter, report)
     return inter
-
-
-_SESSION_KEY = ["user_id", "session_id", "item_id"]
-
-
-def _write_inter(
-    writer: DatasetWriter, inter: pl.DataFrame, options: KuaisarOptions, reporter: Reporter
-) -> None:
-    fields = {
-        "user_id": "token",
-        "item_id": "token",
-        "scenario": "token",
-        "label": "float",
-        "timestamp": "float",
-    }
-    if options.query:
-        fields["keyword"] = "token_seq"
-    table = writer.table("inter", fields)
-    with reporter.meter("writing .inter", inter.height) as meter:
-        for part in inter.iter_slices(1_000_000):
-            table.write(part)
-            meter.update(table.rows, part.height)
 
 
 def _compare(report: Report, logs: Logs, release: str, *, simulated: bool) -> None:
@@ -210,39 +203,13 @@ def _compare(report: Report, logs: Logs, release: str, *, simulated: bool) -> No
 
 
 def settings(*, has_music: bool = True) -> dict[str, object]:
-    """RecBole's configuration of the converted data set.
-
-    The split is by time over all rows: a log that two products share is used to foretell its
-    future, and with random splits a session's rows would stand on both sides.
-    """
+    """RecBole's configuration of the converted data set."""
     item = ["item_id", "author_id", "item_type", "upload_type"]
     item += ["music_id"] if has_music else []
-    item += [f"{level}_level_category_id" for level in ("first", "second", "third", "fourth")]
-    return {
-        "USER_ID_FIELD": "user_id",
-        "ITEM_ID_FIELD": "item_id",
-        "SCENARIO_FIELD": "scenario",
-        "LABEL_FIELD": "label",
-        "TIME_FIELD": "timestamp",
-        "load_col": {
-            "inter": ["user_id", "item_id", "scenario", "label", "timestamp"],
-            "user": [
-                "user_id",
-                "onehot_feat1",
-                "onehot_feat2",
-                "search_active_level",
-                "rec_active_level",
-            ],
-            "item": item,
-        },
-        "eval_args": {
-            "split": {"RS": [0.8, 0.1, 0.1]},
-            "order": "TO",
-            "group_by": None,
-            "mode": "labeled",
-        },
-        "prompt_template": "short_video",
-        "item_text_fields": [
-            f"{level}_level_category_name_en" for level in ("first", "second", "third", "fourth")
-        ],
-    }
+    levels = ("onehot_feat1", "onehot_feat2", "search_active_level", "rec_active_level")
+    return settings_of(
+        user=["user_id", *levels],
+        item=[*item, *(f"{level}_level_category_id" for level in LEVELS)],
+        template="short_video",
+        texts=[f"{level}_level_category_name_en" for level in LEVELS],
+    )

@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from dataset_converters.atomic import DatasetWriter
-from dataset_converters.csv_rows import LINE, Column, read_rows
+from dataset_converters.columns import Column
+from dataset_converters.csv_rows import LINE, read_rows
 from dataset_converters.errors import ConverterError
 from dataset_converters.kuaisar_raw import WORDS, Raw, reject_where, words_of
 from dataset_converters.raw_files import RawFile
@@ -15,18 +16,6 @@ from dataset_converters.report import Report, Reporter
 
 LEVELS = ("first", "second", "third", "fourth")
 _PADDING = ["", "0", "empty", "空"]
-_SCENARIOS = [
-    (
-        "search",
-        "Search",
-        "short videos that the user finds by typing a query into the search box of the app",
-    ),
-    (
-        "recommendation",
-        "Recommendation",
-        "short videos that the app recommends to the user without being asked, one after another",
-    ),
-]
 
 
 def write_users(
@@ -166,13 +155,3 @@ class FirstOfEach:
                 f"{missing:,} of {len(self._ids):,} {what} in the logs have no row in "
                 f"{self.file.name.rpartition('/')[2]}; their features are empty"
             )
-
-
-def write_scenarios(writer: DatasetWriter) -> None:
-    """Write names and descriptions of the two scenarios."""
-    kinds = {
-        "scenario": "token",
-        "scenario_name": "token_seq",
-        "scenario_description": "token_seq",
-    }
-    writer.table("scenario", kinds).write(pl.DataFrame(_SCENARIOS, list(kinds), orient="row"))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_converters.csv_rows import LINE, Column, read_rows, to_seconds
+from dataset_converters.columns import Column
+from dataset_converters.csv_rows import LINE, read_rows, to_seconds
 from dataset_converters.errors import ConverterError
 from dataset_converters.raw_files import RawFile, find_files
 from dataset_converters.rejects import Rejects

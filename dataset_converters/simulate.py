@@ -6,7 +6,6 @@ arXiv 2306.07705. The planted effect is in :mod:`dataset_converters.simulate_wor
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
-from rich.console import Console
-from rich.table import Table
 
 from dataset_converters import simulate_world as w
 from dataset_converters.errors import ConverterError
@@ -30,6 +27,12 @@ from dataset_converters.simulate_files import (
     write_social_network,
     write_user_features,
 )
+from dataset_converters.simulate_truth import (
+    SimulatedTruth,
+    read_by_all,
+    truth_frame,
+    write_truth,
+)
 
 _CHUNK = 300_000  # rows drawn at a time
 
@@ -42,37 +45,6 @@ class Sizes:
     rows: tuple[int, int]
     videos: tuple[int, int, int]
     layout: Layout
-
-
-@dataclass(frozen=True)
-class SimulatedTruth:
-    """What was planted and what it is worth; also in ``truth.json``.
-
-    Attributes:
-        folder: Where the raw files are.
-        parameters: The planted numbers.
-        auc: Rows of ``scenario``, ``rows`` (which), ``n``, and the AUC of three readers of the
-            truth: ``oracle`` (the planted probability), ``both_scenarios`` (what can be known
-            from the logs of both: the best a model can reach), ``own_scenario`` (what can be known
-            without carrying an interest from one scenario to the other).
-    """
-
-    folder: Path
-    parameters: dict[str, object]
-    auc: list[dict[str, object]]
-
-    def show(self, console: Console) -> None:
-        """Print the table that ends a simulation."""
-        table = Table(title=f"simulated KuaiSAR in {self.folder}: AUC of readers of the truth")
-        for name in self.auc[0]:
-            table.add_column(name.replace("_", " "), justify="left" if name == "rows" else "right")
-        for row in self.auc:
-            table.add_row(*[f"{v:,}" if isinstance(v, int) else _shown(v) for v in row.values()])
-        console.print(table)
-
-
-def _shown(value: object) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 def sizes_of(scale: float | str) -> Sizes:
@@ -125,7 +97,8 @@ def simulate_kuaisar(
         The planted truth. Beside the five CSV files lie ``truth.json``,
         ``truth_interests.parquet`` (a row per user and category), ``truth_search.parquet`` and
         ``truth_recommendation.parquet`` (a row per row of the log, in its order: the
-        probability of a click to the three readers) and ``SIMULATED.txt``.
+        probability of a click to the three readers; its user, item and time find it again) and
+        ``SIMULATED.txt``.
 
     Raises:
         ConverterError: The scale is none, or the folder is in use.
@@ -145,11 +118,11 @@ def simulate_kuaisar(
             for scenario in (w.SEARCH, w.RECOMMENDATION):
                 truth = _write_log(folder, world, sizes, scenario, rng, reporter)
                 truth.write_parquet(folder / f"truth_{w.NAMES[scenario]}.parquet")
-                rows += _readers(truth, w.NAMES[scenario])
+                rows += read_by_all(truth, w.NAMES[scenario])
             write_user_features(folder, sizes.users, sizes.layout, rng)
             write_social_network(folder, sizes.users, rng)
             write_item_features(folder, world, sizes.layout, rng, reporter)
-        parameters = _write_truth(folder, world, sizes, rows, scale, seed)
+        parameters = write_truth(folder, world, *sizes.rows, rows, scale, seed)
         if output.exists():
             output.rmdir()
         folder.rename(output)
@@ -176,7 +149,7 @@ def _write_log(
             drawn = draw_rows(world, scenario, users, counts, rng)
             frame = log_frame(world, scenario, drawn, sizes.layout, rng, first_row=done)
             frame.write_csv(file, include_header=done == 0)
-            truth.append(_truth_frame(drawn))
+            truth.append(truth_frame(frame, drawn))
             done += frame.height
             meter.update(done, frame.height)
     return pl.concat(truth)
@@ -267,76 +240,3 @@ def draw_rows(
         both_scenarios=np.where(crossing, known, oracle),
         own_scenario=np.where(crossing, unknown, oracle),
     )
-
-
-def _truth_frame(drawn: Drawn) -> pl.DataFrame:
-    readers = ("oracle", "both_scenarios", "own_scenario")
-    return pl.DataFrame(
-        {
-            "clicked": drawn.clicked,
-            "crossing": drawn.crossing,
-            "fraction": drawn.fraction.astype(np.float32),
-            **{name: getattr(drawn, name).astype(np.float32) for name in readers},
-        }
-    )
-
-
-def _readers(truth: pl.DataFrame, scenario: str) -> list[dict[str, object]]:
-    """AUC of the three readers: over all rows, the last tenth of the period, and its crossing."""
-    last = pl.col("fraction") >= 0.9
-    kinds = {
-        "all": pl.lit(True),
-        "last tenth": last,
-        "last tenth, crossing": last & pl.col("crossing"),
-    }
-    rows = []
-    for kind, condition in kinds.items():
-        part = truth.filter(condition)
-        label = part["clicked"].to_numpy()
-        row: dict[str, object] = {"scenario": scenario, "rows": kind, "n": part.height}
-        for reader in ("oracle", "both_scenarios", "own_scenario"):
-            row[reader] = w.auc(part[reader].to_numpy(), label)
-        rows.append(row)
-    return rows
-
-
-def _write_truth(
-    folder: Path,
-    world: w.World,
-    sizes: Sizes,
-    rows: list[dict[str, object]],
-    scale: float | str,
-    seed: int,
-) -> dict[str, object]:
-    parameters: dict[str, object] = {
-        "scale": scale,
-        "seed": seed,
-        "users": sizes.users,
-        "search_rows": sizes.rows[0],
-        "recommendation_rows": sizes.rows[1],
-        "videos": int(sum(sizes.videos)),
-        "shared_variance": w.SHARED,
-        "strength": w.STRENGTH,
-        "pairs_seen_in_one_scenario_first": 2 * w.ONE_SCENARIO_FIRST,
-        "switch": w.SWITCH,
-        "intercept": dict(zip(w.NAMES, w.INTERCEPT, strict=True)),
-    }
-    text = json.dumps({"simulated": True, "parameters": parameters, "auc": rows}, indent=2)
-    (folder / "truth.json").write_text(text + "\n")
-    n_categories = len(w.CATEGORIES)
-    seen = np.array([*w.NAMES, "both"])
-    pl.DataFrame(
-        {
-            "user_id": np.repeat(np.arange(1, sizes.users + 1), n_categories),
-            "category": np.tile(np.array(w.CATEGORIES), sizes.users),
-            "shared": world.shared.ravel(),
-            "search": world.interest[w.SEARCH].ravel(),
-            "recommendation": world.interest[w.RECOMMENDATION].ravel(),
-            "first_seen": seen[world.first_seen.ravel()],
-        }
-    ).write_parquet(folder / "truth_interests.parquet")
-    (folder / "SIMULATED.txt").write_text(
-        "These files are simulated. They follow the schema of KuaiSAR (arXiv 2306.07705) and hold\n"
-        "no row of it. truth.json tells what was planted.\n"
-    )
-    return parameters

@@ -104,9 +104,15 @@ def test_truth_rows_are_the_rows_of_the_log(folder: Path) -> None:
     raw = read_csv(folder / "rec_inter.csv")
     truth = pl.read_parquet(folder / "truth_recommendation.parquet")
     assert truth["clicked"].cast(int).cast(str).to_list() == [row["click"] for row in raw]
+    assert truth["item_id"].cast(str).to_list() == [row["item_id"] for row in raw]
+    assert truth["timestamp"].to_list() == [float(row["timestamp"]) / 1000 for row in raw]
     search = read_csv(folder / "src_inter.csv")
-    clicked = pl.read_parquet(folder / "truth_search.parquet")["clicked"].to_list()
-    assert clicked == [row["click_cnt"] != "0" for row in search]
+    truth = pl.read_parquet(folder / "truth_search.parquet")
+    assert truth["clicked"].to_list() == [row["click_cnt"] != "0" for row in search]
+    assert truth["user_id"].cast(str).to_list() == [row["user_id"] for row in search]
+    key = ["user_id", "item_id", "timestamp"]
+    different = truth.group_by(key).agg(pl.col("oracle", "own_scenario").n_unique())
+    assert different["oracle"].max() == different["own_scenario"].max() == 1
 
 
 def test_the_effect_is_planted_across_scenarios(folder: Path) -> None:

@@ -5,7 +5,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import COLUMNS, SOUND
+from kuaisar_samples import COLUMNS, SOUND
 from reference_reading import read_atomic
 
 from dataset_converters.errors import BadRowsError, ConverterError

@@ -10,6 +10,7 @@ import yaml
 from amazon_samples import new, old, sample_2014, write_lines
 from reference_reading import amazon_meta, amazon_rows, gzip_lines, read_atomic
 
+from dataset_converters import amazon_reviews
 from dataset_converters.amazon import AmazonOptions, convert_amazon
 from dataset_converters.errors import ConverterError
 
@@ -41,6 +42,17 @@ def test_real_2018_files(real_data: Path, tmp_path: Path) -> None:
         if "&" not in plain and "<" not in plain:
             assert items[item][0] == plain.replace('"', "''")
     assert all(items[item] == ["", "", "", ""] for item in set(items) - described)
+
+
+def test_decoding_line_by_line_gives_the_same(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert_amazon(real_data / "amazon2018", tmp_path / "a" / "d")
+    monkeypatch.setattr(amazon_reviews, "_all_sound", lambda frame: False)
+    convert_amazon(real_data / "amazon2018", tmp_path / "b" / "d")
+    for suffix in ("inter", "item", "scenario", "yaml"):
+        one, other = (tmp_path / side / "d" / f"d.{suffix}" for side in "ab")
+        assert one.read_bytes() == other.read_bytes()
 
 
 def test_real_2014_files_break_off(real_data: Path, tmp_path: Path) -> None:

@@ -144,7 +144,7 @@ class FirstOfEach:
                 f"{self.key} {row[self.key]} was described before, and differently",
                 ", ".join(f"{name}={value}" for name, value in row.items()),
             )
-        report.dropped[f"duplicate rows of a {self.key}"] += int((same & ~is_new).sum())
+        report.dropped[f"duplicate rows of one {self.key}"] += int((same & ~is_new).sum())
         return frame.filter(pl.Series(is_new))
 
     def note_missing(self, what: str, report: Report) -> None:

@@ -185,7 +185,7 @@ def test_duplicate_items_and_missing_features_are_counted(
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([lines[0], lines[1], lines[1], lines[3]]) + "\n", encoding="utf-8")
     report = convert_kuaisar(tiny_kuaisar, tmp_path / "k")
-    assert report.dropped["duplicate rows of a item_id"] == 1
+    assert report.dropped["duplicate rows of one item_id"] == 1
     assert report.dropped["item_id not in the logs (item_features.csv)"] == 1
     assert [row[0] for row in read_atomic(tmp_path / "k" / "k.item")[1]] == ["10"]
     assert any(note.startswith("1 of 2 items") for note in report.notes)

@@ -16,7 +16,7 @@ from recbole.utils import get_flops, init_logger, init_seed
 
 from recbole_llm4msr import compat, report
 from recbole_llm4msr.config import Config
-from recbole_llm4msr.data import TrainingHistory, create_dataset
+from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
 from recbole_llm4msr.distributed import first_process_first
 from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import get_model
@@ -75,6 +75,10 @@ def run_recbole(
     phases = _Phases()
     with phases("configuration"):
         config = Config(model, dataset, config_file_list, config_dict)
+        with first_process_first(config):
+            made = config.multi_scenario and ensure_dataset(config)
+        if made and config["single_spec"]:  # read the settings that the data set has brought
+            config = Config(model, dataset, config_file_list, config_dict)
         init_seed(config["seed"], config["reproducibility"])
         # RecBole makes this folder too, but two of its processes would race for it.
         Path("log", config["model"]).mkdir(parents=True, exist_ok=True)

@@ -50,28 +50,25 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         KnowledgeError: The disk is full or the folder cannot be written; nothing is left behind.
     """
-    temporary = None
+    temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        temporary.replace(path)
     except OSError as error:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
         raise KnowledgeError(
             f"cannot write {path}: {error.strerror}. What was finished before is kept; make room "
             "or set knowledge_path to another folder and run the same command again"
         ) from error
-    except BaseException:
+    finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise
+                temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

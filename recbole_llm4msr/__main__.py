@@ -1,0 +1,95 @@
+"""The command: ``python -m recbole_llm4msr``, ``recbole-llm4msr``, ``python run_recbole.py``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_USAGE = """\
+Train and evaluate a multi-scenario model, with or without the knowledge of a language model.
+
+  python run_recbole.py --model=LLM4MSR_STAR --dataset=ml-100k
+  python run_recbole.py --model=DeepFM       --dataset=ml-100k       (RecBole's own models too)
+
+  --model=NAME              LLM4MSR_<Backbone>, <Backbone>, or a model of RecBole
+                            backbones: {backbones}
+  --dataset=NAME            a folder NAME below --data_path, or a data set that can be downloaded
+  --config_files="A B"      yaml files with settings, later ones winning
+  --KEY=VALUE               any setting; --KEY VALUE means the same
+  --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole
+
+Other commands (each explains itself with --help):
+{commands}
+
+Settings and their defaults (RecBole's own are described at https://recbole.io/docs):
+{settings}"""
+
+#: Commands beside training a model, with what each is for.
+_COMMANDS = {
+    "convert": "raw KuaiSAR or Amazon files to a data set that can be trained on",
+    "knowledge": "build, look at, check and export the knowledge of a language model",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors that are the user's to mend are one message, no traceback."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments and arguments[0] in _COMMANDS:
+        _command(arguments[0], arguments[1:])
+    elif not arguments or {"-h", "--help"} & set(arguments):
+        print(_help())
+    else:
+        try:
+            _run(arguments)
+        except (ValueError, OSError, SyntaxError) as error:
+            if "--traceback" in arguments:
+                raise
+            sys.exit(f"error: {error}")
+
+
+def _run(arguments: list[str]) -> None:
+    from recbole_llm4msr.config.command_line import convert, parse_options
+    from recbole_llm4msr.quick_start import run
+
+    options, _ = parse_options(arguments)
+    launch = {
+        key: convert(options[key])
+        for key in ("nproc", "world_size", "ip", "group_offset")
+        if key in options
+    }
+    if "port" in options:
+        launch["port"] = options["port"]  # RecBole joins it to an address as a text
+    missing = [key for key in ("model", "dataset") if key not in options]
+    if missing and "config_files" not in options:
+        raise ValueError(f"--{' and --'.join(missing)} missing; see --help")
+    files = options.get("config_files", "").split()
+    run(options.get("model"), options.get("dataset"), files, **launch)
+
+
+def _command(name: str, arguments: list[str]) -> None:
+    """Run a typer application under its name."""
+    if name == "convert":
+        from dataset_converters.cli import app
+    else:
+        from recbole_llm4msr.knowledge.cli import app
+    app(arguments, prog_name=f"recbole-llm4msr {name}")
+
+
+def _help() -> str:
+    from recbole_llm4msr.config import properties_folder
+    from recbole_llm4msr.model import registered_models
+
+    settings = []
+    for file in ("overall.yaml", "knowledge.yaml", "model/LLM4MSR.yaml"):
+        lines = (properties_folder() / file).read_text(encoding="utf-8").splitlines()
+        settings.append(f"\n  {file}")
+        settings += [f"    {line}" for line in lines if "# (" in line]
+    return _USAGE.format(
+        backbones=", ".join(m for m in registered_models() if not m.startswith("LLM4MSR_")),
+        commands="\n".join(f"  recbole-llm4msr {k:<12} {v}" for k, v in _COMMANDS.items()),
+        settings="\n".join(settings),
+    )
+
+
+if __name__ == "__main__":
+    main()

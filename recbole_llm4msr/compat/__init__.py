@@ -1,0 +1,31 @@
+"""What RecBole 1.2.1 needs to run on today's stack, and how it gets to know our models.
+
+This is the only package that changes anything in RecBole. Every change says what, against which
+version, and why; each looks first and leaves alone what is not broken.
+"""
+
+from recbole_llm4msr.compat.checkpoint import CheckpointError, allow_classes, load_checkpoint
+from recbole_llm4msr.compat.numpy_names import restore_numpy_names
+from recbole_llm4msr.compat.publish import (
+    publish_companions,
+    publish_model,
+    publish_quick_start,
+)
+from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray
+
+__all__ = [
+    "CheckpointError",
+    "allow_classes",
+    "apply",
+    "load_checkpoint",
+    "publish_companions",
+    "publish_model",
+    "publish_quick_start",
+]
+
+
+def apply() -> None:
+    """Make RecBole importable and runnable. Safe to call again."""
+    restore_numpy_names()
+    import_quick_start_without_ray()
+    allow_classes()

@@ -1,0 +1,116 @@
+"""Checkpoints that load without executing anything.
+
+What:     ``Config`` leaves the model class and the yaml loader out of its pickle, the few plain
+          classes a checkpoint then holds are allowed in ``torch.load(weights_only=True)``, and
+          the trainer saves with torch's own pickle protocol instead of protocol 4.
+Why:      since torch 2.6 ``torch.load`` refuses every class it does not know, and it cannot read
+          protocol 4 without executing it; both break ``Trainer.evaluate``, ``resume_checkpoint``
+          and ``load_data_and_model`` of RecBole 1.2.1. ``weights_only=False`` would execute
+          whatever a file says.
+When not: a checkpoint written so is read by any torch, with and without this package.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import recbole.trainer.trainer as recbole_trainer
+import torch
+from recbole.config import Config
+from recbole.utils import EvaluatorType, InputType, ModelType, get_model
+
+#: Parts of a Config that are classes: rebuilt when it is loaded instead of pickled.
+_REBUILT = ("model_class", "yaml_loader")
+
+
+class CheckpointError(ValueError):
+    """A file that is no checkpoint, or holds more than a checkpoint may."""
+
+
+class _TorchOfTrainer:
+    """``torch`` as RecBole's trainer sees it: the same, but for the protocol it saves with."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+    @staticmethod
+    def save(state: dict[str, Any], file: str | Path, pickle_protocol: int = 2) -> None:
+        """Save with torch's own protocol, whatever is asked for."""
+        torch.save(state, file)
+
+
+def _config_state(config: Config) -> dict[str, Any]:
+    return {key: value for key, value in vars(config).items() if key not in _REBUILT}
+
+
+def _restore_config(config: Config, state: dict[str, Any]) -> None:
+    vars(config).update(state)
+    config.yaml_loader = config._build_yaml_loader()
+    try:
+        config.model_class = get_model(state["model"])
+    except ValueError:
+        # A class that was handed over as such has no name RecBole could find it by.
+        config.model_class = None
+
+
+def allow_classes(*more: type) -> None:
+    """Allow in checkpoints what RecBole's hold, and the classes given."""
+    if not hasattr(Config, "__setstate__"):
+        Config.__getstate__ = _config_state
+        Config.__setstate__ = _restore_config
+        recbole_trainer.torch = _TorchOfTrainer()
+    scalar = np.float64(0).__reduce__()[0]  # what a pickled numpy number is rebuilt by
+    torch.serialization.add_safe_globals(
+        [
+            Config,
+            EvaluatorType,
+            InputType,
+            ModelType,
+            np.dtype,
+            type(np.dtype("float64")),
+            scalar,
+            # The name that numpy 1 gave the same function, for checkpoints made with it.
+            (scalar, "numpy.core.multiarray.scalar"),
+            *more,
+        ]
+    )
+
+
+def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
+    """Load a checkpoint, refusing anything but tensors, plain values and the allowed classes.
+
+    Args:
+        path: The ``.pth`` file.
+        device: Where the tensors go.
+
+    Returns:
+        RecBole's checkpoint: ``config``, ``state_dict``, ``optimizer``, ``epoch`` and so on.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: It is no checkpoint, or it holds something that is not on the list.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location=device, weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = next((line for line in str(error).splitlines() if "GLOBAL" in line), "")
+        if reason:
+            raise CheckpointError(
+                f"{path}: refused, nothing of it was executed. It holds something a checkpoint "
+                f"does not need: {reason.strip()}"
+            ) from error
+        raise CheckpointError(f"{path}: this is not a checkpoint ({error})") from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise CheckpointError(f"{path}: this is not a checkpoint ({error})") from error
+    missing = {"config", "state_dict"} - set(checkpoint if isinstance(checkpoint, dict) else ())
+    if missing:
+        raise CheckpointError(
+            f"{path}: not a RecBole checkpoint, it lacks {' and '.join(sorted(missing))}"
+        )
+    return checkpoint

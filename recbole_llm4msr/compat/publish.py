@@ -1,0 +1,59 @@
+"""How RecBole 1.2.1 gets to know models that live outside it.
+
+RecBole finds things by name: a model ``X`` in the module ``recbole.model.<family>.x``, its data
+set as ``recbole.data.dataset.XDataset``, its trainer as ``recbole.trainer.XTrainer``. Publishing a
+model puts it where RecBole looks, so that ``get_model``, ``create_dataset`` and ``get_trainer`` are
+used as they are, wherever they have been imported to.
+
+Two names in RecBole's quick start are replaced, because there RecBole offers no name to be found
+by: ``Config`` and ``data_preparation``. The replacements look at the model and hand RecBole's own
+models to RecBole's own code. ``run_recboles`` is replaced for spawned workers, which have to import
+this package before they can know its models.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+
+import recbole.data.dataset
+import recbole.trainer
+
+_FAMILY = "recbole.model.context_aware_recommender"
+
+
+def publish_model(model: type) -> None:
+    """Put a model where ``recbole.utils.get_model`` looks for it.
+
+    Raises:
+        ValueError: RecBole, or a model published before, has that name (case aside).
+    """
+    name = f"{_FAMILY}.{model.__name__.lower()}"
+    if importlib.util.find_spec(name) is not None:
+        raise ValueError(f"{model.__name__}: RecBole already has a model file {name}")
+    module = importlib.util.module_from_spec(ModuleSpec(name, loader=None))
+    setattr(module, model.__name__, model)
+    sys.modules[name] = module
+
+
+def publish_companions(model: type, dataset: type, trainer: type) -> None:
+    """Put a model's data set and trainer classes where RecBole looks for them."""
+    setattr(recbole.data.dataset, f"{model.__name__}Dataset", dataset)
+    setattr(recbole.trainer, f"{model.__name__}Trainer", trainer)
+
+
+def publish_quick_start(config: Callable, data_preparation: Callable, worker: Callable) -> None:
+    """Replace the three names in RecBole's quick start.
+
+    Args:
+        config: Called as ``Config(model, dataset, config_file_list, config_dict)``.
+        data_preparation: Called as ``data_preparation(config, dataset)``.
+        worker: Called in a spawned process as ``run_recboles(rank, *args)``.
+    """
+    quick_start = importlib.import_module("recbole.quick_start.quick_start")
+    quick_start.Config = config
+    quick_start.data_preparation = data_preparation
+    quick_start.run_recboles = worker

@@ -1,0 +1,219 @@
+"""RecBole's Config, with this package's properties in their place and nothing unknown in it."""
+
+from __future__ import annotations
+
+import sys
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import yaml
+from recbole.config import Config as RecBoleConfig
+from recbole.evaluator import metric_types
+from recbole.utils import EvaluatorType, ModelType
+from recbole.utils.argument_list import dataset_arguments
+
+from recbole_llm4msr.config.command_line import convert, is_own_program, parse_options
+from recbole_llm4msr.config.keys import known_keys, properties_folder, unknown_keys
+from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
+
+#: Keys of the command that starts a run; they say where to run, not what.
+LAUNCH_KEYS = ("config_files", "nproc", "ip", "port", "world_size", "group_offset")
+
+#: Data set keys beyond RecBole's: a saved data set is only re-used when they agree too.
+_DATASET_KEYS = ("SCENARIO_FIELD", "scenario_from", "eval_args")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be meant."""
+
+
+class Config(RecBoleConfig):
+    """Configuration of a run, read like RecBole's and from the same four places.
+
+    Later ones win: RecBole's defaults < ``properties/overall.yaml`` and ``knowledge.yaml`` <
+    ``properties/model`` < ``properties/dataset`` < the data set's own ``<name>.yaml`` < config
+    files < ``config_dict`` < command line < the arguments.
+
+    The arguments are those of :class:`recbole.config.Config`.
+
+    Raises:
+        ConfigError: A key is unknown, or a setting contradicts another.
+        ValueError: There is no such model.
+    """
+
+    def __init__(
+        self,
+        model: str | type | None = None,
+        dataset: str | None = None,
+        config_file_list: list[str] | None = None,
+        config_dict: dict[str, Any] | None = None,
+    ) -> None:
+        self._sources: dict[str, str] = {}  # key -> where it was given, for messages
+        super().__init__(model, dataset, config_file_list, config_dict)
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def _init_parameters_category(self) -> None:
+        super()._init_parameters_category()
+        for key in _DATASET_KEYS:
+            if key not in dataset_arguments:  # RecBole's list, which `create_dataset` compares
+                dataset_arguments.append(key)
+
+    def _load_config_files(self, file_list: list[str] | None) -> dict[str, Any]:
+        for file in file_list or []:
+            given = self._read_yaml(Path(file))
+            self._sources.update(dict.fromkeys(given, str(file)))
+        return super()._load_config_files(file_list)
+
+    def _load_variable_config_dict(self, config_dict: dict[str, Any] | None) -> dict[str, Any]:
+        self._sources.update(dict.fromkeys(config_dict or {}, "config_dict"))
+        return super()._load_variable_config_dict(dict(config_dict or {}))
+
+    def _load_cmd_line(self) -> dict[str, Any]:
+        if "ipykernel_launcher" in sys.argv[0]:
+            return {}
+        options, others = parse_options(sys.argv[1:])
+        if is_own_program():
+            if others:
+                raise ConfigError(
+                    f"command line: {' '.join(others)!r} is no option; write --key=value"
+                )
+        else:
+            options = {key: value for key, value in options.items() if key in known_keys()}
+        for key in LAUNCH_KEYS:
+            options.pop(key, None)
+        self._sources.update(dict.fromkeys(options, "command line"))
+        return self._convert_config_dict(options)
+
+    def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
+        return {key: convert(value) for key, value in config_dict.items()}
+
+    def _read_yaml(self, file: Path) -> dict[str, Any]:
+        try:
+            content = yaml.load(file.read_text(encoding="utf-8"), Loader=self.yaml_loader)
+        except FileNotFoundError as error:
+            raise ConfigError(f"{file}: there is no such configuration file") from error
+        except yaml.YAMLError as error:
+            raise ConfigError(f"{file}: not valid yaml: {error}") from error
+        if not isinstance(content or {}, dict):
+            raise ConfigError(f"{file}: expected lines of `key: value`")
+        return content or {}
+
+    def _get_model_and_dataset(self, model, dataset) -> tuple[str, type, str]:
+        model = self.external_config_dict.get("model") if model is None else model
+        if isinstance(model, str):
+            name, model, dataset = super()._get_model_and_dataset(get_model(model), dataset)
+            return name, model, dataset
+        return super()._get_model_and_dataset(model, dataset)
+
+    def _load_internal_config_dict(self, model: str, model_class: type, dataset: str) -> None:
+        super()._load_internal_config_dict(model, model_class, dataset)
+        if model_class.type == ModelType.CONTEXT:
+            for file in self._own_files(model, model_class, dataset):
+                self.internal_config_dict.update(self._read_yaml(file))
+        self._refuse_unknown_keys(model_class)
+
+    def _own_files(self, model: str, model_class: type, dataset: str) -> list[Path]:
+        """The yaml files of this package and of the data set's folder, weakest first."""
+        properties = properties_folder()
+        files = [properties / "overall.yaml", properties / "knowledge.yaml"]
+        backbone = backbone_of(model_class)
+        if backbone is not None:
+            files.append(backbone.config_file or properties / "model" / f"{backbone.__name__}.yaml")
+        if issubclass(model_class, LLM4MSR):
+            files += [properties / "model" / "LLM4MSR.yaml", properties / "model" / f"{model}.yaml"]
+        files.append(properties / "dataset" / f"{dataset}.yaml")
+        data_path = self.external_config_dict.get(
+            "data_path", self.internal_config_dict["data_path"]
+        )
+        own = Path(data_path) / dataset / f"{dataset}.yaml"
+        files.append(own)
+        if own.is_file():
+            self._sources |= dict.fromkeys(self._read_yaml(own), str(own))
+        return [file for file in files if file.is_file()]
+
+    def _refuse_unknown_keys(self, model_class: type) -> None:
+        known = known_keys() | set(self._keys_of_foreign_backbone(model_class))
+        unknown = unknown_keys(self._sources, known)
+        if not unknown or self.external_config_dict.get("allow_unknown_keys"):
+            return
+        lines = [
+            f"  {key} ({self._sources[key]})" + (f": did you mean {near}?" if near else "")
+            for key, near in unknown.items()
+        ]
+        raise ConfigError(
+            "unknown configuration keys:\n" + "\n".join(lines) + "\n"
+            "A key that your own code reads passes with `allow_unknown_keys: True`."
+        )
+
+    def _keys_of_foreign_backbone(self, model_class: type) -> dict[str, Any]:
+        backbone = backbone_of(model_class)
+        if backbone is None or backbone.config_file is None:
+            return {}
+        return self._read_yaml(Path(backbone.config_file))
+
+    # -- checking --------------------------------------------------------------------------------
+
+    @property
+    def multi_scenario(self) -> bool:
+        """Whether this run has scenarios: a context-aware model and a ``SCENARIO_FIELD``."""
+        return self["MODEL_TYPE"] == ModelType.CONTEXT and bool(self["SCENARIO_FIELD"])
+
+    @property
+    def uses_knowledge(self) -> bool:
+        """Whether the model of this run reads knowledge: an LLM4MSR with a meta level on."""
+        levels = self["use_user_meta"] or self["use_scenario_meta"]
+        return issubclass(self.model_class, LLM4MSR) and bool(levels)
+
+    def _get_final_config_dict(self) -> dict[str, Any]:
+        final = super()._get_final_config_dict()
+        if final["MODEL_TYPE"] != ModelType.CONTEXT:
+            return final
+        given = self.external_config_dict.get("eval_args")
+        if isinstance(given, dict):
+            kept = {
+                k: v for k, v in self.internal_config_dict["eval_args"].items() if k not in given
+            }
+            if kept:
+                getLogger().warning(
+                    "eval_args: only %s given; RecBole would replace the rest by defaults that "
+                    "are meant for ranking (mode: full). Kept: %s",
+                    ", ".join(given),
+                    kept,
+                )
+            final["eval_args"] = {**kept, **given}
+        wanted = (self.model_class, final.get("SCENARIO_FIELD"))
+        if issubclass(wanted[0], LLM4MSR | MultiScenarioRecommender) and not wanted[1]:
+            raise ConfigError(f"{self.model} needs scenarios: set SCENARIO_FIELD")
+        return final
+
+    def _set_default_parameters(self) -> None:
+        """RecBole's checks, around ``GAUC``, which RecBole knows as a ranking metric only.
+
+        Here it is computed from the scores of labelled rows, like AUC, and goes with it.
+        """
+        final = self.final_config_dict
+        metrics = [final["metrics"]] if isinstance(final["metrics"], str) else final["metrics"]
+        self._check_metrics(metrics)
+        by_value = [m for m in metrics if m.lower() != "gauc"]
+        is_value = all(metric_types[m.lower()] == EvaluatorType.VALUE for m in by_value)
+        if final["MODEL_TYPE"] == ModelType.CONTEXT and is_value:
+            final["metrics"] = by_value or ["AUC"]
+            super()._set_default_parameters()
+            final["metrics"] = list(metrics)
+        else:
+            super()._set_default_parameters()
+
+    def _check_metrics(self, metrics: list[str]) -> None:
+        valid = self.final_config_dict["valid_metric"]
+        names = [m.lower() for m in metrics]
+        for metric in [*names, valid.split("@")[0].lower()]:
+            if metric not in metric_types:
+                near = unknown_keys([metric], metric_types)[metric]
+                hint = f"; did you mean {near}?" if near else ""
+                raise ConfigError(f"metrics: there is no metric {metric!r}{hint}")
+        if valid.split("@")[0].lower() not in names:
+            raise ConfigError(
+                f"valid_metric: {valid} is not among the metrics {metrics}; add it there"
+            )

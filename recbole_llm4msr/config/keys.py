@@ -1,0 +1,85 @@
+"""Which configuration keys there are, and the nearest one to a key that is not."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+import recbole
+
+_RECBOLE_PROPERTIES = Path(recbole.__file__).parent / "properties"
+
+#: Keys that RecBole 1.2.1 reads and no yaml of its own mentions (a test reads its sources).
+_READ_WITHOUT_DEFAULT = frozenset(
+    [
+        "cin",
+        "config_files",
+        "contrast",
+        "dataset",
+        "discretization",
+        "double_tower",
+        "encoding",
+        "feature_num",
+        "group_offset",
+        "has_residual",
+        "ip",
+        "local_rank",
+        "model",
+        "neg_sampling",
+        "norm",
+        "nproc",
+        "numerical_features",
+        "offset",
+        "port",
+        "sim",
+        "tail_ratio",
+        "token_num_threshold",
+        "training_neg_sample_num",
+        "use_filter",
+        "verbose",
+        "world_size",
+        "xgb_early_stopping_rounds",
+    ]
+)
+
+_KEY = re.compile(r"^(?:# ?)?([A-Za-z_][\w-]*):", re.MULTILINE)
+
+
+def properties_folder() -> Path:
+    """Folder of this package's yaml files: installed inside it, or beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "properties"
+    return installed if installed.is_dir() else package.parent / "properties"
+
+
+def _keys_in(folder: Path) -> set[str]:
+    return {
+        key
+        for file in folder.rglob("*.yaml")
+        if "prompts" not in file.parts and not file.name.endswith("url.yaml")
+        for key in _KEY.findall(file.read_text(encoding="utf-8"))
+    }
+
+
+@cache
+def known_keys() -> frozenset[str]:
+    """Every key that a yaml of RecBole or of this package mentions, or that RecBole reads."""
+    return frozenset(
+        _READ_WITHOUT_DEFAULT | _keys_in(_RECBOLE_PROPERTIES) | _keys_in(properties_folder())
+    )
+
+
+def unknown_keys(keys: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:
+    """Keys that are not known, each with the nearest known one (``None`` where none is near).
+
+    ``alias_of_<field>`` is known for every field, as in RecBole.
+    """
+    known = set(known)
+    return {
+        key: next(iter(difflib.get_close_matches(str(key), known, n=1, cutoff=0.6)), None)
+        for key in keys
+        if key not in known and not str(key).startswith("alias_of_")
+    }

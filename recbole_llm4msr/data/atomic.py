@@ -1,0 +1,129 @@
+"""Atomic files, read by polars: fast, typed, and with an error that names the line.
+
+RecBole's own reader takes a minute for ten million rows, turns the words "null", "NA" and "nan"
+into missing values, and reports a broken line without saying which.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+_TYPES = {"token": pl.String, "token_seq": pl.String, "float": pl.Float64, "float_seq": pl.String}
+
+
+class AtomicFileError(ValueError):
+    """An atomic file that cannot be read as what its header says."""
+
+
+def read_header(path: Path, separator: str = "\t", encoding: str | None = None) -> dict[str, str]:
+    """Fields of an atomic file with their types, in the order of the columns.
+
+    Raises:
+        AtomicFileError: The file is empty, or its first line is not ``field:type`` throughout.
+    """
+    with path.open(encoding=encoding or "utf-8") as file:
+        line = file.readline().rstrip("\r\n")
+    header: dict[str, str] = {}
+    for column in line.split(separator):
+        field, colon, kind = column.rpartition(":")
+        if not colon or kind not in _TYPES:
+            raise AtomicFileError(
+                f"{path}, line 1: column {column!r} is not `field:type` with one of the types "
+                f"{', '.join(_TYPES)}"
+            )
+        if field in header:
+            raise AtomicFileError(f"{path}, line 1: the field {field!r} stands there twice")
+        header[field] = kind
+    return header
+
+
+def read_atomic(
+    path: Path,
+    columns: list[str] | None = None,
+    separator: str = "\t",
+    encoding: str | None = None,
+) -> pl.DataFrame:
+    """Read columns of an atomic file: texts as they stand, floats as numbers, empty as null.
+
+    Args:
+        path: The file.
+        columns: Fields to read, in this order; all of them where ``None``.
+        separator: Between columns.
+        encoding: Of the file; UTF-8 where ``None``.
+
+    Returns:
+        A frame with the names of the fields (without their types).
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        AtomicFileError: A field is missing, a line has too many or too few columns, or a float
+            field holds something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    header = read_header(path, separator, encoding)
+    missing = [field for field in columns or () if field not in header]
+    if missing:
+        raise AtomicFileError(
+            f"{path}: there is no column {', '.join(missing)}; it has {', '.join(header)}"
+        )
+    try:
+        frame = pl.read_csv(
+            path,
+            separator=separator,
+            has_header=False,
+            skip_rows=1,
+            schema={field: _TYPES[kind] for field, kind in header.items()},
+            columns=[list(header).index(field) for field in columns or header],
+            quote_char=None,  # a quote is a character like any other in an atomic file
+            encoding=encoding or "utf8",
+        )
+    except pl.exceptions.NoDataError:
+        return pl.DataFrame(schema={f: _TYPES[header[f]] for f in columns or header})
+    except pl.exceptions.PolarsError as error:
+        raise AtomicFileError(_first_fault(path, header, separator, encoding, error)) from error
+    if frame[:, -1].null_count() and len(header) > 1:
+        _refuse_short_lines(path, header, separator, encoding)
+    return frame.select(columns) if columns else frame
+
+
+def _refuse_short_lines(
+    path: Path, header: dict[str, str], separator: str, encoding: str | None
+) -> None:
+    """Polars fills what a line lacks with nulls; a cut line must not pass as an empty value."""
+    with path.open(encoding=encoding or "utf-8") as file:
+        for number, line in enumerate(file, start=1):
+            found = line.count(separator) + 1
+            if found < len(header):
+                raise AtomicFileError(
+                    f"{path}, line {number}: {found} columns where the header has {len(header)}: "
+                    f"{line.rstrip()[:80]!r}"
+                )
+
+
+def _first_fault(
+    path: Path, header: dict[str, str], separator: str, encoding: str | None, error: Exception
+) -> str:
+    """The first line that breaks the header's promise (slow, only called when there is one)."""
+    with path.open(encoding=encoding or "utf-8", errors="replace") as file:
+        for number, line in enumerate(file, start=1):
+            cells = line.rstrip("\r\n").split(separator)
+            if len(cells) != len(header):
+                return (
+                    f"{path}, line {number}: {len(cells)} columns where the header has "
+                    f"{len(header)}: {line.rstrip()[:80]!r}"
+                )
+            for (field, kind), cell in zip(header.items(), cells, strict=True):
+                if number > 1 and kind == "float" and cell and not _is_float(cell):
+                    return f"{path}, line {number}, column {field}: {cell!r} is not a number"
+    return f"{path}: cannot be read: {error}"
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

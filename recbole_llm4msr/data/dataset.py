@@ -1,0 +1,235 @@
+"""RecBole's Dataset, with scenarios."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import polars as pl
+from recbole.data.dataset import Dataset
+from recbole.utils import FeatureSource, FeatureType
+
+from recbole_llm4msr.data.atomic import read_atomic, read_header
+from recbole_llm4msr.data.history import TrainingHistory
+from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
+
+
+class MultiScenarioDataset(Dataset):
+    """A RecBole data set whose every interaction belongs to a scenario.
+
+    The scenario is a token field, ``SCENARIO_FIELD``, of the ``.inter`` file, or is derived from
+    another field by ``scenario_from``. Its ids are those of the raw tokens in sorted order, from 1
+    on, the same in every run. An optional ``<name>.scenario`` file gives names and descriptions.
+
+    Attributes:
+        scenario_field: Name of the scenario field, ``None`` for a data set without scenarios.
+        knowledge: What :func:`recbole_llm4msr.data_preparation` made for the training split, or
+            ``None``.
+
+    Raises:
+        FileNotFoundError: The data set's folder or a file of it is missing.
+        AtomicFileError: A file is broken; the message names the line.
+        ScenarioError: There is no scenario field, or a row without a scenario.
+    """
+
+    knowledge = None
+
+    def _get_field_from_config(self) -> None:
+        super()._get_field_from_config()
+        self.scenario_field: str | None = self.config["SCENARIO_FIELD"]
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def _load_data(self, token: str, dataset_path: str) -> None:
+        super()._load_data(token, dataset_path)
+        if self.scenario_field is None:
+            return
+        rule = self.config["scenario_from"]
+        if rule:
+            check_rule(rule)
+            self._derive_scenario(rule)
+            self._names = ScenarioNames.from_rule(rule)
+        else:
+            path = Path(dataset_path) / f"{token}.scenario"
+            self._names = ScenarioNames.read(
+                path, self.scenario_field, self.config["field_separator"]
+            )
+        if self.field2source.get(self.scenario_field) != FeatureSource.INTERACTION:
+            fields = [f for f, s in self.field2source.items() if s == FeatureSource.INTERACTION]
+            raise ScenarioError(
+                f"SCENARIO_FIELD: the interactions of {token} have no field "
+                f"{self.scenario_field!r}; loaded are {', '.join(fields)}. Name the field that "
+                "holds the scenario, or derive it by scenario_from."
+            )
+        empty = int(self.inter_feat[self.scenario_field].isna().sum())
+        if empty:
+            raise ScenarioError(
+                f"{token}: {empty} interactions have no scenario (field {self.scenario_field})"
+            )
+
+    def _derive_scenario(self, rule: dict) -> None:
+        """Add the scenario to the interactions, from a field of theirs, their users or items."""
+        field = rule["field"]
+        if field not in self.field2source:
+            raise ScenarioError(f"scenario_from: the field {field!r} is not loaded; see load_col")
+        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(
+            self.field2source[field]
+        )
+        if key is None:
+            values = self.inter_feat[field]
+        else:
+            side = self.user_feat if key == self.uid_field else self.item_feat
+            values = self.inter_feat[key].map(side.set_index(key)[field])
+        self.inter_feat[self.scenario_field] = derive(values, rule)
+        self.set_field_property(
+            self.scenario_field, FeatureType.TOKEN, FeatureSource.INTERACTION, 1
+        )
+
+    def _load_feat(self, filepath: str, source: FeatureSource | str) -> pd.DataFrame | None:
+        """RecBole's columns and types, read by polars; see :mod:`recbole_llm4msr.data.atomic`."""
+        load_col, unload_col = self._get_load_and_unload_col(source)
+        if load_col == set():
+            return None
+        path, separator = Path(filepath), self.config["field_separator"]
+        header = read_header(path, separator, self.config["encoding"])
+        lost = sorted((load_col or set()) - set(header))
+        if lost:
+            raise ValueError(
+                f"load_col: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
+            )
+        fields = [
+            field
+            for field in header
+            if (load_col is None or field in load_col) and field not in (unload_col or ())
+        ]
+        if not fields:
+            self.logger.warning(f"No columns has been loaded from [{source}]")
+            return None
+        frame = read_atomic(path, fields, separator, self.config["encoding"])
+        return pd.DataFrame(
+            {field: self._column(field, header[field], frame[field], source) for field in fields}
+        )
+
+    def _column(
+        self, field: str, kind: str, values: pl.Series, source: FeatureSource | str
+    ) -> np.ndarray | list[np.ndarray]:
+        """One column as RecBole keeps it, its properties noted."""
+        ftype = FeatureType(kind)
+        if source != "link":
+            self.field2source[field] = source
+            self.field2type[field] = ftype
+            if not kind.endswith("seq"):
+                self.field2seqlen[field] = 1
+            if kind.startswith("float"):
+                self.field2bucketnum[field] = 2
+        if ftype in (FeatureType.FLOAT, FeatureType.TOKEN):
+            return values.to_numpy()
+        separator = self.config["seq_separator"]
+        kept = str if ftype == FeatureType.TOKEN_SEQ else float
+        rows = [
+            np.array([kept(part) for part in text.split(separator) if part])
+            for text in values.fill_null("")
+        ]
+        longest = max(map(len, rows), default=0)
+        limit = (self.config["seq_len"] or {}).get(field, longest)
+        self.field2seqlen[field] = min(limit, longest)
+        return [row[:limit] for row in rows]
+
+    def _remap_ID_all(self) -> None:  # noqa: N802  (RecBole's name)
+        super()._remap_ID_all()
+        if self.scenario_field is not None:
+            self._sort_scenario_ids()
+
+    def _sort_scenario_ids(self) -> None:
+        """Replace ids in order of appearance by ids in order of the raw tokens."""
+        tokens = self.field2id_token[self.scenario_field]
+        order = np.argsort(tokens[1:].astype(str), kind="stable") + 1
+        new_id = np.zeros(len(tokens), dtype=np.int64)
+        new_id[order] = np.arange(1, len(tokens))
+        self.inter_feat[self.scenario_field] = new_id[self.inter_feat[self.scenario_field]]
+        self.field2id_token[self.scenario_field] = tokens[np.concatenate([[0], order])]
+        self.field2token_id[self.scenario_field] = {
+            token: i for i, token in enumerate(self.field2id_token[self.scenario_field])
+        }
+
+    # -- scenarios -------------------------------------------------------------------------------
+
+    @property
+    def scenario_tokens(self) -> list[str]:
+        """Raw tokens of the scenarios in id order, without padding; empty without scenarios."""
+        if self.scenario_field is None:
+            return []
+        return [str(token) for token in self.field2id_token[self.scenario_field][1:]]
+
+    @property
+    def scenario_num(self) -> int:
+        """Number of scenarios, without padding."""
+        return len(self.scenario_tokens)
+
+    @property
+    def scenario_names(self) -> list[str]:
+        """Names of the scenarios for people, in id order: the raw token where there is none."""
+        return [self._names.names.get(token, token) for token in self.scenario_tokens]
+
+    @property
+    def scenario_descriptions(self) -> list[str]:
+        """A sentence on every scenario, in id order, empty where there is none."""
+        return [self._names.descriptions.get(token, "") for token in self.scenario_tokens]
+
+    # -- the door to knowledge -------------------------------------------------------------------
+
+    def raw_tokens(self, field: str, ids: np.ndarray) -> pl.Series:
+        """Raw tokens of the ids of a field, as a column of strings."""
+        return pl.Series(field, self.field2id_token[field][1:].astype(str)).gather(ids - 1)
+
+    def training_history(self) -> TrainingHistory:
+        """This split's rows in raw tokens, for prompts. Call it on the training split.
+
+        Item texts and user profiles are read from the atomic files by raw token, so that they need
+        not be model features, and words such as "null" stay words.
+        """
+        feat = self.inter_feat
+        columns = {
+            "user": self.raw_tokens(self.uid_field, feat[self.uid_field].numpy()),
+            "item": self.raw_tokens(self.iid_field, feat[self.iid_field].numpy()),
+            "scenario": self.raw_tokens(self.scenario_field, feat[self.scenario_field].numpy()),
+            "label": pl.Series(feat[self.label_field].numpy(), dtype=pl.Float32),
+        }
+        timed = self.time_field is not None and self.time_field in feat
+        times = feat[self.time_field].double().numpy() if timed else [None] * len(feat)
+        rows = pl.DataFrame({**columns, "time": pl.Series(times, dtype=pl.Float64)})
+        items = self._texts("item", self.iid_field, self.config["item_text_fields"])
+        if items is None:
+            items = pl.DataFrame(schema={"item": pl.String})
+        return TrainingHistory(
+            dataset=self.dataset_name,
+            rows=rows,
+            users=[str(token) for token in self.field2id_token[self.uid_field][1:]],
+            items=items.join(rows.select("item").unique(), on="item", how="semi"),
+            item_tokens=[str(token) for token in self.field2id_token[self.iid_field][1:]],
+            scenarios=self.scenario_tokens,
+            scenario_names=self.scenario_names,
+            scenario_descriptions=self.scenario_descriptions,
+            profiles=self._texts("user", self.uid_field, self.config["user_profile_fields"]),
+        )
+
+    def _texts(self, suffix: str, key: str, fields: list[str] | None) -> pl.DataFrame | None:
+        """Text columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
+
+        Without a choice of ``fields`` these are the texts (``token_seq``) of an item, and nothing
+        of a user.
+        """
+        path = Path(self.dataset_path) / f"{self.dataset_name}.{suffix}"
+        options = (self.config["field_separator"], self.config["encoding"])
+        if fields is None and suffix == "item" and path.is_file():
+            header = read_header(path, *options)
+            fields = [field for field, kind in header.items() if kind == "token_seq"]
+        if not fields:
+            return None
+        frame = read_atomic(path, [key, *fields], *options)
+        return (
+            frame.rename({key: suffix})
+            .with_columns(pl.col(fields).cast(pl.String))
+            .unique(suffix, keep="first", maintain_order=True)
+        )

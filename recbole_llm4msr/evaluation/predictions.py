@@ -1,0 +1,41 @@
+"""Predictions of a split as a table with raw tokens."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import polars as pl
+from recbole.evaluator.collector import DataStruct
+
+from recbole_llm4msr.data import MultiScenarioDataset
+
+
+def save_predictions(path: str | Path, rows: DataStruct, dataset: MultiScenarioDataset) -> None:
+    """Write user, item, scenario (raw tokens), label and score of every row as parquet.
+
+    The file appears complete or not at all.
+
+    Args:
+        path: Where to.
+        rows: What a :class:`ScenarioCollector` collected over the split.
+        dataset: Translates ids into tokens.
+    """
+    fields = {"user": dataset.uid_field, "item": dataset.iid_field}
+    if dataset.scenario_field is not None:
+        fields["scenario"] = dataset.scenario_field
+    frame = pl.DataFrame(
+        {
+            **{
+                name: dataset.raw_tokens(field, rows.get(f"data.{name}").numpy())
+                for name, field in fields.items()
+            },
+            "label": rows.get("data.label").numpy(),
+            "score": rows.get("rec.score").numpy(),
+        }
+    )
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    frame.write_parquet(temporary)
+    temporary.replace(path)

@@ -1,0 +1,81 @@
+"""The base of every multi-scenario model: rows become vectors, vectors become one logit each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import ContextRecommender
+from torch import nn
+
+
+class MultiScenarioRecommender(ContextRecommender):
+    r"""A context-aware recommender that serves several scenarios with one set of embeddings.
+
+    A backbone is a subclass that writes its layers in ``__init__`` and one method, :meth:`score`.
+    Everything else (embedding, loss, prediction) is here:
+
+    .. math::
+        x = \mathrm{embed}(row), \qquad \hat y = \sigma(\mathrm{score}(x, s))
+
+    The split in two is what lets meta layers stand between the embedding and the backbone.
+
+    Args:
+        config: Configuration; reads ``SCENARIO_FIELD``, ``LABEL_FIELD`` and ``embedding_size``.
+        dataset: A :class:`~recbole_llm4msr.data.MultiScenarioDataset`, for its fields and
+            its number of scenarios.
+    """
+
+    #: A yaml of default values for backbones that live outside this package.
+    config_file: ClassVar[Path | None] = None
+
+    def __init__(self, config, dataset) -> None:
+        super().__init__(config, dataset)
+        # RecBole's parent makes a first-order term that only factorisation machines use; left in
+        # place it would be a parameter of the size of the vocabulary that never gets a gradient.
+        del self.first_order_linear
+
+        # load parameters info
+        self.SCENARIO = config["SCENARIO_FIELD"]
+        self.n_scenarios: int = dataset.scenario_num
+        self.input_size: int = self.num_feature_field * self.embedding_size
+
+        # define layers and loss
+        self.loss = nn.BCEWithLogitsLoss()
+
+    def embed(self, interaction: Interaction) -> torch.Tensor:
+        """Concatenate the embeddings of all fields of a row, shape ``(B, input_size)``."""
+        return self.concat_embed_input_fields(interaction).flatten(start_dim=1)
+
+    def scenario_of(self, interaction: Interaction) -> torch.Tensor:
+        """Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
+
+        RecBole keeps id 0 of every token field for padding; no row of data carries it.
+        """
+        return interaction[self.SCENARIO] - 1
+
+    def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
+        """Score embedded rows. Pure, and row by row: a logit depends on its own row alone.
+
+        Args:
+            x: Embedded rows, shape ``(B, input_size)``.
+            scenario: Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
+
+        Returns:
+            One logit a row, shape ``(B,)``.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has to define score(x, scenario)")
+
+    def forward(self, interaction: Interaction) -> torch.Tensor:
+        """Logits of a batch, shape ``(B,)``."""
+        return self.score(self.embed(interaction), self.scenario_of(interaction))
+
+    def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
+        """Mean binary cross entropy of the batch (on logits, so that mixed precision works)."""
+        return self.loss(self.forward(interaction), interaction[self.LABEL])
+
+    def predict(self, interaction: Interaction) -> torch.Tensor:
+        """Click probabilities, shape ``(B,)``."""
+        return torch.sigmoid(self.forward(interaction))

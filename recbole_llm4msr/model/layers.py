@@ -1,0 +1,69 @@
+"""Layers that several backbones share: rows grouped by scenario, and what runs on the groups."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from recbole.model.layers import MLPLayers
+from torch import nn
+
+
+class ScenarioGroups:
+    """The rows of a batch, grouped by scenario, so that a row runs its own scenario's layers only.
+
+    Running every scenario's tower on the whole batch and masking costs S times the work; here the
+    rows are sorted once, and each scenario sees a contiguous slice of them.
+
+    Args:
+        scenario: Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
+        n_scenarios: Number of scenarios, S. Scenarios without a row get an empty slice.
+    """
+
+    def __init__(self, scenario: torch.Tensor, n_scenarios: int) -> None:
+        self.order = torch.argsort(scenario, stable=True)
+        self.sizes: list[int] = torch.bincount(scenario, minlength=n_scenarios).tolist()
+        self.restore = torch.empty_like(self.order)
+        self.restore[self.order] = torch.arange(len(scenario), device=scenario.device)
+
+    def split(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Rows of each scenario: S tensors of shape ``(B_s, ...)``, some of them empty."""
+        return x[self.order].split(self.sizes)
+
+    def merge(self, parts: Iterable[torch.Tensor]) -> torch.Tensor:
+        """Put the rows of all scenarios back into the order of the batch, shape ``(B, ...)``."""
+        return torch.cat(tuple(parts))[self.restore]
+
+
+def mlp(sizes: Sequence[int], dropout: float, activation: str = "relu") -> MLPLayers:
+    """RecBole's MLP over ``sizes``: before each linear layer dropout, after it the activation."""
+    return MLPLayers(list(sizes), dropout=dropout, activation=activation)
+
+
+class Tower(nn.Module):
+    """An MLP with one logit at its end: ``(B, in_size) -> (B,)``.
+
+    Args:
+        in_size: Width of the input.
+        hidden_sizes: Widths of the hidden layers; may be empty.
+        dropout: Dropout probability.
+    """
+
+    def __init__(self, in_size: int, hidden_sizes: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        self.hidden = mlp([in_size, *hidden_sizes], dropout)
+        self.logit = nn.Linear([in_size, *hidden_sizes][-1], 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``(B, in_size) -> (B,)``."""
+        return self.logit(self.hidden(x)).squeeze(-1)
+
+
+def init_weights(module: nn.Module) -> None:
+    """Xavier-normal weights and zero biases, as RecBole's context models start."""
+    if isinstance(module, nn.Embedding):
+        nn.init.xavier_normal_(module.weight.data)
+    elif isinstance(module, nn.Linear):
+        nn.init.xavier_normal_(module.weight.data)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias.data)

@@ -1,0 +1,168 @@
+r"""LLM4MSR: knowledge of a large language model around any multi-scenario backbone.
+
+Reference:
+    Yuhao Wang et al. "LLM4MSR: An LLM-Enhanced Paradigm for Multi-Scenario Recommendation."
+    CIKM 2024. https://doi.org/10.1145/3627673.3679743
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from recbole.data.interaction import Interaction
+from recbole.model.abstract_recommender import AbstractRecommender
+from recbole.utils import InputType, ModelType
+from torch import nn
+
+from recbole_llm4msr.model.base import MultiScenarioRecommender
+from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
+
+#: Name of the field that says which knowledge vector a training row is trained with.
+KNOWLEDGE_INDEX = "knowledge_index"
+
+
+class KnowledgeTable(nn.Module):
+    """The frozen knowledge vectors on the model's device.
+
+    The vectors are no part of a checkpoint (they can be large, and they are in the store); their
+    fingerprint is, so that a checkpoint never meets vectors it was not trained with.
+
+    Args:
+        user: Vectors by knowledge index, shape ``(R, d)``; index i is user id i.
+        scenario: Vectors by scenario, shape ``(S, d_s)``.
+        fingerprint: Says what the vectors were made of.
+    """
+
+    def __init__(self, user: torch.Tensor, scenario: torch.Tensor, fingerprint: str) -> None:
+        super().__init__()
+        self.register_buffer("user", user, persistent=False)
+        self.register_buffer("scenario", scenario, persistent=False)
+        self.fingerprint = fingerprint
+
+    def __deepcopy__(self, memo: dict) -> KnowledgeTable:
+        """A copy of a model shares the vectors: RecBole copies models just to count operations."""
+        return KnowledgeTable(self.user, self.scenario, self.fingerprint)
+
+    def get_extra_state(self) -> str:
+        """Put the fingerprint into the checkpoint."""
+        return self.fingerprint
+
+    def set_extra_state(self, state: str) -> None:
+        """Compare the fingerprint of a checkpoint with that of the vectors at hand.
+
+        Raises:
+            ValueError: They differ.
+        """
+        if state != self.fingerprint:
+            raise ValueError(
+                f"The checkpoint was trained with other knowledge (fingerprint {state[:12]}) than "
+                f"what is loaded now ({self.fingerprint[:12]}): the training rows, the prompts or "
+                "the encoder differ. Use the data and the knowledge options it was trained with."
+            )
+
+
+class LLM4MSR(AbstractRecommender):
+    r"""A backbone between user-level and scenario-level meta layers.
+
+    .. math::
+        x' = \mathrm{meta}_{user}(x;\, k_u), \qquad
+        \mathrm{logit} = \mathrm{backbone}(x', s) + \mathrm{meta}_{scenario}(x';\, k_s)
+
+    where :math:`k_u` and :math:`k_s` are the frozen hidden states of a language model that has read
+    a prompt on the user and on the scenario. The user-level layers stand at the bottom of the
+    backbone, the scenario-level ones in parallel with it. Both start neutral: an untrained LLM4MSR
+    scores as its backbone does, and so does one with both levels switched off.
+
+    There is no class to write per backbone: registering ``Name`` makes ``LLM4MSR_Name``.
+
+    Args:
+        config: Configuration; see ``properties/model/LLM4MSR.yaml`` for the options.
+        dataset: A data set whose ``knowledge`` has been prepared
+            (:func:`recbole_llm4msr.data_preparation` does it).
+
+    Raises:
+        ValueError: A meta level is on but the data set carries no knowledge.
+    """
+
+    type = ModelType.CONTEXT
+    input_type = InputType.POINTWISE
+    backbone_class: ClassVar[type[MultiScenarioRecommender]]
+
+    def __init__(self, config, dataset) -> None:
+        super().__init__()
+
+        # load parameters info
+        self.USER_ID = config["USER_ID_FIELD"]
+        knowledge = getattr(dataset, "knowledge", None)
+        levels = config["use_user_meta"] or config["use_scenario_meta"]
+        if knowledge is None and levels and config["knowledge"] != "none":
+            raise ValueError(
+                f"{type(self).__name__} needs knowledge, and this data set carries none. Make the "
+                "loaders with recbole_llm4msr.data_preparation(config, dataset), or set "
+                "`knowledge: none`."
+            )
+
+        # define layers and loss: the backbone first, so that it starts from the same random
+        # numbers as it does on its own
+        self.backbone = self.backbone_class(config, dataset)
+        size = self.backbone.input_size
+        self.knowledge = self.user_meta = self.scenario_meta = None
+        options = {"code_size": config["meta_code_size"], "dropout": config["meta_dropout_prob"]}
+        if knowledge is not None:
+            self.knowledge = KnowledgeTable(
+                knowledge.user, knowledge.scenario, knowledge.fingerprint
+            )
+        if knowledge is not None and config["use_user_meta"]:
+            self.user_meta = UserMetaNetwork(
+                knowledge.user.shape[1],
+                size,
+                n_layers=config["user_meta_layers"],
+                meta_rank=config["meta_rank"],
+                **options,
+            )
+        if knowledge is not None and config["use_scenario_meta"]:
+            self.scenario_meta = ScenarioMetaNetwork(
+                knowledge.scenario.shape[1],
+                size,
+                n_layers=config["scenario_meta_layers"],
+                hidden_size=config["scenario_meta_hidden_size"],
+                **options,
+            )
+
+    def knowledge_index(self, interaction: Interaction) -> torch.Tensor:
+        """Index of every row's user vector, shape ``(B,)``: its own where the row carries one."""
+        fields = interaction.interaction
+        return fields[KNOWLEDGE_INDEX if KNOWLEDGE_INDEX in fields else self.USER_ID]
+
+    def forward(self, interaction: Interaction) -> torch.Tensor:
+        """Logits of a batch, shape ``(B,)``."""
+        x = self.backbone.embed(interaction)  # (B, D)
+        scenario = self.backbone.scenario_of(interaction)  # (B,)
+        if self.user_meta is not None:
+            x = self.user_meta(x, self.knowledge.user[self.knowledge_index(interaction)])
+        logit = self.backbone.score(x, scenario)  # (B,)
+        if self.scenario_meta is not None:
+            logit = logit + self.scenario_meta(x, scenario, self.knowledge.scenario)
+        return logit
+
+    def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
+        """The backbone's own loss on the logits of the whole model."""
+        return self.backbone.loss(self.forward(interaction), interaction[self.backbone.LABEL])
+
+    def predict(self, interaction: Interaction) -> torch.Tensor:
+        """Click probabilities, shape ``(B,)``."""
+        return torch.sigmoid(self.forward(interaction))
+
+
+def enhance(backbone: type[MultiScenarioRecommender]) -> type[LLM4MSR]:
+    """The class ``LLM4MSR_<Backbone>``, which composes :class:`LLM4MSR` with a backbone."""
+    return type(
+        f"LLM4MSR_{backbone.__name__}",
+        (LLM4MSR,),
+        {
+            "backbone_class": backbone,
+            "__module__": backbone.__module__,
+            "__doc__": f":class:`LLM4MSR` around :class:`{backbone.__name__}`.",
+        },
+    )

@@ -1,0 +1,261 @@
+r"""Meta networks: knowledge becomes the weights and biases of layers.
+
+A meta network reads a knowledge vector once, into a small *code*; from the code, one head per meta
+layer generates that layer's weight and bias. Three forms of the weight share one interface.
+
+Reference:
+    Yuhao Wang et al. "LLM4MSR: An LLM-Enhanced Paradigm for Multi-Scenario Recommendation."
+    CIKM 2024. https://doi.org/10.1145/3627673.3679743
+    Low rank, :math:`U S V`: Bencheng Yan et al. "APG: Adaptive Parameter Generation Network for
+    Click-Through Rate Prediction." NeurIPS 2022. https://arxiv.org/abs/2203.16218
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+from recbole_llm4msr.model.layers import ScenarioGroups
+
+
+class KnowledgeEncoder(nn.Module):
+    r"""The part of a meta network that its layers share: knowledge to code.
+
+    .. math:: z = \mathrm{SiLU}(A\,\mathrm{LayerNorm}(k) + a)
+
+    The normalisation makes the code independent of the scale at which knowledge was stored.
+
+    Args:
+        knowledge_size: Width of a knowledge vector.
+        code_size: Width of the code.
+        dropout: Dropout probability on the code.
+    """
+
+    def __init__(self, knowledge_size: int, code_size: int, dropout: float) -> None:
+        super().__init__()
+        self.encode = nn.Sequential(
+            nn.LayerNorm(knowledge_size),
+            nn.Linear(knowledge_size, code_size),
+            nn.SiLU(),
+            nn.Dropout(dropout),
+        )
+        nn.init.xavier_normal_(self.encode[1].weight)
+        nn.init.zeros_(self.encode[1].bias)
+
+    def forward(self, knowledge: torch.Tensor) -> torch.Tensor:
+        """``(N, knowledge_size) -> (N, code_size)``."""
+        return self.encode(knowledge)
+
+
+class FullWeight(nn.Module):
+    r"""A full generated matrix, :math:`W = \sum_k z_k T_k + T_0`, as in the paper.
+
+    The product is re-ordered to :math:`\sum_k z_k (x T_k)`: the same number, without a matrix per
+    row in memory.
+
+    Args:
+        code_size: Width of the code z, K.
+        size: Width of the rows, D (input and output).
+    """
+
+    def __init__(self, code_size: int, size: int) -> None:
+        super().__init__()
+        self.size = size
+        self.basis = nn.Parameter(torch.zeros(size, (code_size + 1) * size))
+
+    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        """:math:`W(z)x` for every row: ``(B, D), (B, K) -> (B, D)``."""
+        one = code.new_ones(len(code), 1)
+        products = (x @ self.basis).view(len(x), -1, self.size)  # (B, K + 1, D)
+        return torch.einsum("bk,bkd->bd", torch.cat([code, one], dim=1), products)
+
+
+class LowRankWeight(nn.Module):
+    r"""A generated matrix of rank r, :math:`W = U S(z) V`; only :math:`S(z)` is generated.
+
+    Args:
+        code_size: Width of the code z, K.
+        size: Width of the rows, D (input and output).
+        rank: Rank r of the matrix.
+    """
+
+    def __init__(self, code_size: int, size: int, rank: int) -> None:
+        super().__init__()
+        self.rank = rank
+        self.down = nn.Linear(size, rank, bias=False)  # V
+        self.up = nn.Linear(rank, size, bias=False)  # U
+        self.core = nn.Linear(code_size, rank * rank)  # z -> S(z)
+        nn.init.xavier_normal_(self.down.weight)
+        nn.init.xavier_normal_(self.up.weight)
+        nn.init.zeros_(self.core.weight)
+        nn.init.zeros_(self.core.bias)
+
+    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        """:math:`U S(z) V x` for every row: ``(B, D), (B, K) -> (B, D)``."""
+        core = self.core(code).view(-1, self.rank, self.rank)  # (B, r, r)
+        return self.up(torch.bmm(core, self.down(x).unsqueeze(-1)).squeeze(-1))
+
+
+class DiagonalWeight(nn.Module):
+    r"""A generated diagonal, :math:`W = \mathrm{diag}(s(z))`: every width is scaled.
+
+    Args:
+        code_size: Width of the code z, K.
+        size: Width of the rows, D (input and output).
+    """
+
+    def __init__(self, code_size: int, size: int) -> None:
+        super().__init__()
+        self.scale = nn.Linear(code_size, size)
+        nn.init.zeros_(self.scale.weight)
+        nn.init.zeros_(self.scale.bias)
+
+    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        """:math:`s(z) \\odot x` for every row: ``(B, D), (B, K) -> (B, D)``."""
+        return self.scale(code) * x
+
+
+def generated_weight(meta_rank: int | str, code_size: int, size: int) -> nn.Module:
+    """Make the form of generated weight that ``meta_rank`` names: ``full``, ``diag`` or a rank.
+
+    Raises:
+        ValueError: ``meta_rank`` is none of the three.
+    """
+    if meta_rank == "full":
+        return FullWeight(code_size, size)
+    if meta_rank == "diag":
+        return DiagonalWeight(code_size, size)
+    if isinstance(meta_rank, int) and meta_rank > 0:
+        return LowRankWeight(code_size, size, meta_rank)
+    raise ValueError(f"meta_rank: {meta_rank!r} is not `full`, `diag` or a rank (a whole number)")
+
+
+class UserMetaLayer(nn.Module):
+    r"""A residual layer whose weight and bias are a user's own.
+
+    .. math:: x' = x + \tanh(W(z_u)\,x + b(z_u))
+
+    The last layer of every generator starts at zero, and :math:`\tanh 0 = 0` with a slope of one:
+    an untrained meta layer is the identity, and gradients reach it from the first step.
+
+    Args:
+        code_size: Width of the code, K.
+        size: Width of the rows, D.
+        meta_rank: Form of the generated weight, see :func:`generated_weight`.
+    """
+
+    def __init__(self, code_size: int, size: int, meta_rank: int | str) -> None:
+        super().__init__()
+        self.weight = generated_weight(meta_rank, code_size, size)
+        self.bias = nn.Linear(code_size, size)
+        nn.init.zeros_(self.bias.weight)
+        nn.init.zeros_(self.bias.bias)
+
+    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
+        """``(B, D), (B, K) -> (B, D)``."""
+        return x + torch.tanh(self.weight(x, code) + self.bias(code))
+
+
+class UserMetaNetwork(nn.Module):
+    """User-level meta layers at the bottom of a backbone: ``(B, D) -> (B, D)``.
+
+    Args:
+        knowledge_size: Width of a user's knowledge vector.
+        size: Width of the embedded rows, D.
+        code_size: Width of the code.
+        n_layers: Number of meta layers.
+        meta_rank: Form of the generated weights.
+        dropout: Dropout probability on the code.
+    """
+
+    def __init__(
+        self,
+        knowledge_size: int,
+        size: int,
+        *,
+        code_size: int,
+        n_layers: int,
+        meta_rank: int | str,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.encoder = KnowledgeEncoder(knowledge_size, code_size, dropout)
+        self.layers = nn.ModuleList(
+            UserMetaLayer(code_size, size, meta_rank) for _ in range(n_layers)
+        )
+
+    def forward(self, x: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:
+        """Send rows ``x`` (B, D) through the layers that ``knowledge`` (B, d) makes."""
+        code = self.encoder(knowledge)
+        for layer in self.layers:
+            x = layer(x, code)
+        return x
+
+
+class ScenarioMetaNetwork(nn.Module):
+    r"""A generated tower per scenario, in parallel with the backbone: ``(B, D) -> (B,)``.
+
+    .. math:: h_{l+1} = \mathrm{ReLU}(W_l(z_s) h_l + b_l(z_s)), \qquad
+              \mathrm{logit} = w(z_s)^\top h_L + b(z_s)
+
+    The weights are generated once per scenario and batch, never per row, and a row only runs its
+    own scenario's tower. The generator of the last layer starts at zero, and so does the logit.
+
+    Args:
+        knowledge_size: Width of a scenario's knowledge vector.
+        size: Width of the embedded rows, D.
+        code_size: Width of the code.
+        hidden_size: Width of the generated hidden layers.
+        n_layers: Number of generated hidden layers.
+        dropout: Dropout probability on the code.
+    """
+
+    def __init__(
+        self,
+        knowledge_size: int,
+        size: int,
+        *,
+        code_size: int,
+        hidden_size: int,
+        n_layers: int,
+        dropout: float,
+    ) -> None:
+        super().__init__()
+        self.encoder = KnowledgeEncoder(knowledge_size, code_size, dropout)
+        self.sizes = [size, *[hidden_size] * n_layers, 1]
+        self.weights = nn.ModuleList(nn.Linear(code_size, i * o) for i, o in pairwise(self.sizes))
+        self.biases = nn.ModuleList(nn.Linear(code_size, o) for o in self.sizes[1:])
+        for (fan_in, fan_out), weight in zip(pairwise(self.sizes), self.weights, strict=True):
+            # What a generated hidden layer starts from is as wide as a Xavier-normal one.
+            nn.init.zeros_(weight.weight)
+            nn.init.normal_(weight.bias, std=(2 / (fan_in + fan_out)) ** 0.5)
+        nn.init.zeros_(self.weights[-1].bias)
+        for bias in self.biases:
+            nn.init.zeros_(bias.weight)
+            nn.init.zeros_(bias.bias)
+
+    def forward(
+        self, x: torch.Tensor, scenario: torch.Tensor, knowledge: torch.Tensor
+    ) -> torch.Tensor:
+        """Score rows ``x`` (B, D) of ``scenario`` (B,) by the towers of ``knowledge`` (S, size)."""
+        code = self.encoder(knowledge)  # (S, K)
+        generated = [
+            (weight(code).view(len(code), o, i), bias(code))
+            for weight, bias, (i, o) in zip(
+                self.weights, self.biases, pairwise(self.sizes), strict=True
+            )
+        ]
+        groups = ScenarioGroups(scenario, len(knowledge))
+        return groups.merge(
+            self._tower(rows, [(w[s], b[s]) for w, b in generated])
+            for s, rows in enumerate(groups.split(x))
+        )
+
+    @staticmethod
+    def _tower(x: torch.Tensor, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+        *hidden, (weight, bias) = layers
+        for w, b in hidden:
+            x = torch.relu(x @ w.T + b)
+        return (x @ weight.T + bias).squeeze(-1)

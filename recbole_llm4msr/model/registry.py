@@ -1,0 +1,118 @@
+"""Which models there are: registered backbones, their LLM4MSR twins, and RecBole's own."""
+
+from __future__ import annotations
+
+import difflib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from importlib.metadata import entry_points
+
+import recbole.utils
+from recbole.model import context_aware_recommender
+
+from recbole_llm4msr import compat
+from recbole_llm4msr.model.base import MultiScenarioRecommender
+from recbole_llm4msr.model.llm4msr import LLM4MSR, enhance
+
+#: Packages announce backbones of their own in this entry-point group; the entry is the class.
+ENTRY_POINTS = "recbole_llm4msr.backbones"
+
+_models: dict[str, type] = {}
+_listeners: list[Callable[[type], None]] = []
+
+
+def register_backbone(
+    backbone: type[MultiScenarioRecommender],
+) -> type[MultiScenarioRecommender]:
+    """Make a backbone known as ``--model=<Name>`` and ``--model=LLM4MSR_<Name>`` (a decorator).
+
+    From then on RecBole itself knows both too. Registering the same class again changes nothing.
+
+    Args:
+        backbone: A subclass of :class:`MultiScenarioRecommender` that defines ``score``.
+
+    Returns:
+        The class, unchanged.
+
+    Raises:
+        TypeError: It is not such a subclass.
+        ValueError: Another model has that name.
+    """
+    if not (isinstance(backbone, type) and issubclass(backbone, MultiScenarioRecommender)):
+        raise TypeError(f"{backbone!r} is not a subclass of MultiScenarioRecommender")
+    known = _models.get(backbone.__name__)
+    if known is not None and known is not backbone:
+        raise ValueError(f"{backbone.__name__} is already the name of {known!r}")
+    if known is None:
+        for model in (backbone, enhance(backbone)):
+            compat.publish_model(model)
+            _models[model.__name__] = model
+            for listener in _listeners:
+                listener(model)
+    return backbone
+
+
+def on_register(listener: Callable[[type], None]) -> None:
+    """Call ``listener`` with every registered model class, those so far and those to come."""
+    _listeners.append(listener)
+    for model in _models.values():
+        listener(model)
+
+
+@cache
+def _load_all() -> None:
+    """Import what registers itself: our backbones, then those of other packages."""
+    import recbole_llm4msr.model.backbone  # noqa: F401  (they import this module)
+
+    for entry in entry_points(group=ENTRY_POINTS):
+        register_backbone(entry.load())
+
+
+def registered_models() -> dict[str, type]:
+    """All registered models by name, a backbone followed by its LLM4MSR twin."""
+    _load_all()
+    return dict(_models)
+
+
+def get_model(name: str) -> type:
+    """The class of a model: a registered one, else RecBole's own.
+
+    Raises:
+        ValueError: There is no such model; the message names the nearest ones.
+    """
+    models = registered_models()
+    if name in models:
+        return models[name]
+    try:
+        return recbole.utils.get_model(name)
+    except (ValueError, AttributeError):
+        # AttributeError: the file exists, but the name is written in other letters (deepfm).
+        pass
+    known = [*models, *(_class_names_of_recbole())]
+    folded = {other.lower(): other for other in known}
+    near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
+    hint = f" Did you mean {' or '.join(folded[n] for n in near)}?" if near else ""
+    raise ValueError(
+        f"model: there is no model {name!r}.{hint} "
+        f"Multi-scenario models: {', '.join(m for m in models if not m.startswith('LLM4MSR_'))}, "
+        "each also as LLM4MSR_<Name>; besides them RecBole's own."
+    )
+
+
+@cache
+def _class_names_of_recbole() -> list[str]:
+    """Names of RecBole's context-aware models, for suggestions."""
+    names = []
+    for module in pkgutil.iter_modules(context_aware_recommender.__path__):
+        for name in vars(context_aware_recommender):
+            if name.lower() == module.name:
+                names.append(name)
+    return names
+
+
+def backbone_of(model: type) -> type[MultiScenarioRecommender] | None:
+    """The backbone class of a multi-scenario model, ``None`` for a model of RecBole's own."""
+    if issubclass(model, LLM4MSR):
+        return model.backbone_class
+    return model if issubclass(model, MultiScenarioRecommender) else None

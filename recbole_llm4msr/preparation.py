@@ -1,0 +1,37 @@
+"""Loaders for training and evaluation, with knowledge made on the way where a model uses it."""
+
+from __future__ import annotations
+
+import recbole.data
+from recbole.data.dataset import Dataset
+from recbole.data.interaction import Interaction
+
+from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.knowledge import prepare_knowledge
+from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
+
+
+def data_preparation(config, dataset: Dataset) -> tuple:
+    """RecBole's three loaders; for a model that uses knowledge, the training split carries it.
+
+    The knowledge is made here, from the rows of the training split, so that building a model needs
+    nothing more. ``train_data.dataset.knowledge`` holds it afterwards.
+
+    Returns:
+        ``(train_data, valid_data, test_data)``.
+    """
+    loaders = recbole.data.data_preparation(config, dataset)
+    if config.uses_knowledge:
+        attach_knowledge(config, loaders[0].dataset)
+    return loaders
+
+
+def attach_knowledge(config, train: MultiScenarioDataset) -> None:
+    """Make or re-use the knowledge of a training split, and put it there."""
+    train.knowledge = prepare_knowledge(config, train.training_history())
+    if train.knowledge is None:
+        train.logger.info("Knowledge: none, so the model is its backbone alone.")
+        return
+    train.logger.info(train.knowledge.summary)
+    if train.knowledge.train_index is not None:
+        train.inter_feat.update(Interaction({KNOWLEDGE_INDEX: train.knowledge.train_index}))

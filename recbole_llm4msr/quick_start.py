@@ -1,0 +1,206 @@
+"""One call from a model's name to its results: the counterpart of ``recbole.quick_start``."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from contextlib import contextmanager
+from logging import getLogger
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import recbole.quick_start.quick_start as recbole_quick_start
+import torch
+from recbole.data.transform import construct_transform
+from recbole.utils import get_flops, init_logger, init_seed
+
+from recbole_llm4msr import compat, report
+from recbole_llm4msr.config import Config
+from recbole_llm4msr.data import TrainingHistory, create_dataset
+from recbole_llm4msr.evaluation import save_predictions
+from recbole_llm4msr.model import get_model
+from recbole_llm4msr.preparation import data_preparation
+from recbole_llm4msr.trainer import get_trainer
+
+
+class _Phases(dict):
+    """Seconds of each phase of a run, by name."""
+
+    @contextmanager
+    def __call__(self, name: str):
+        start = perf_counter()
+        yield
+        self[name] = round(perf_counter() - start, 3)
+
+
+def run(
+    model: str | type | None = None,
+    dataset: str | None = None,
+    config_file_list: list[str] | None = None,
+    config_dict: dict[str, Any] | None = None,
+    saved: bool = True,
+    **launch: Any,
+) -> dict[str, Any]:
+    """Train a model, ours or RecBole's, and evaluate it; print one table at the end.
+
+    Args:
+        model: Name or class of the model.
+        dataset: Name of the data set.
+        config_file_list: Configuration files, later ones winning.
+        config_dict: Settings that win over the files.
+        saved: Whether the best model is saved, and tested.
+        **launch: ``nproc``, ``world_size``, ``ip``, ``port``, ``group_offset`` as in RecBole.
+
+    Returns:
+        RecBole's result: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``,
+        ``test_result``; the results hold a key per metric and scenario.
+    """
+    if launch.get("nproc", 1) > 1 or launch.get("world_size", -1) > 0:
+        return recbole_quick_start.run(
+            model, dataset, config_file_list, config_dict, saved=saved, **launch
+        )
+    return run_recbole(model, dataset, config_file_list, config_dict, saved)
+
+
+def run_recbole(
+    model: str | type | None = None,
+    dataset: str | None = None,
+    config_file_list: list[str] | None = None,
+    config_dict: dict[str, Any] | None = None,
+    saved: bool = True,
+    queue: Any = None,
+) -> dict[str, Any]:
+    """:func:`run` in this process; ``queue`` gets the result when a launcher waits for it."""
+    # RecBole 1.2.1 makes its scaler anew every epoch, by a name that torch calls old every time.
+    warnings.filterwarnings("ignore", r".*GradScaler", FutureWarning)
+    phases = _Phases()
+    with phases("configuration"):
+        config = Config(model, dataset, config_file_list, config_dict)
+        init_seed(config["seed"], config["reproducibility"])
+        init_logger(config)
+    logger = getLogger()
+    logger.info(sys.argv)
+    logger.info(config)
+
+    with phases("data"):
+        dataset = create_dataset(config)
+        logger.info(dataset)
+    with phases("split and knowledge"):
+        loaders = data_preparation(config, dataset)
+        train_data, valid_data, test_data = loaders
+    with phases("model"):
+        init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
+        model = get_model(config["model"]) if config.model_class is None else config.model_class
+        model = model(config, train_data.dataset).to(config["device"])
+        logger.info(model)
+        flops = get_flops(
+            model, train_data.dataset, config["device"], logger, construct_transform(config)
+        )
+        logger.info(f"FLOPs: {flops}")
+        trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    with phases("training"):
+        best_valid_score, best_valid_result = trainer.fit(
+            train_data, valid_data, saved=saved, show_progress=config["show_progress"]
+        )
+    with phases("test"):
+        test_result = trainer.evaluate(
+            test_data, load_best_model=saved, show_progress=config["show_progress"]
+        )
+
+    result = {
+        "best_valid_score": best_valid_score,
+        "valid_score_bigger": config["valid_metric_bigger"],
+        "best_valid_result": best_valid_result,
+        "test_result": test_result,
+    }
+    if not config["single_spec"]:
+        torch.distributed.destroy_process_group()
+    if config["local_rank"] == 0:
+        _hand_over(config, trainer, test_data, result, phases)
+        if queue is not None:
+            queue.put(result)
+    return result
+
+
+def _hand_over(config: Config, trainer, test_data, result: dict, phases: _Phases) -> None:
+    """Write what was asked for and print the table."""
+    epochs = len(trainer.train_loss_dict)
+    if config["save_predictions"] and config.multi_scenario:
+        rows = trainer.predict_rows(test_data)
+        save_predictions(config["save_predictions"], rows, test_data.dataset)
+    if config["result_json"]:
+        report.write_json(Path(config["result_json"]), config, result, phases, epochs)
+    if config.multi_scenario:
+        report.print_table(config, test_data.dataset, result, phases, epochs)
+    else:
+        getLogger().info(f"best valid: {result['best_valid_result']}")
+        getLogger().info(f"test result: {result['test_result']}")
+
+
+def run_recboles(rank: int, *args: Any) -> None:
+    """What a spawned process runs; importing it is what makes our models known there."""
+    *positional, options = args
+    options["config_dict"] = {**(options.get("config_dict") or {}), "local_rank": rank}
+    run_recbole(*positional, **options)
+
+
+def load_data_and_model(model_file: str | Path) -> tuple:
+    """Everything a checkpoint was trained with, in a fresh process.
+
+    Args:
+        model_file: The ``.pth`` file.
+
+    Returns:
+        ``(config, model, dataset, train_data, valid_data, test_data)``, as in RecBole.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: It is no checkpoint, or it holds more than one may.
+        ValueError: The knowledge at hand is not what the model was trained with.
+    """
+    checkpoint = compat.load_checkpoint(model_file)
+    config = checkpoint["config"]
+    init_seed(config["seed"], config["reproducibility"])
+    init_logger(config)
+    dataset = create_dataset(config)
+    loaders = data_preparation(config, dataset)
+    init_seed(config["seed"], config["reproducibility"])
+    model = get_model(config["model"])(config, loaders[0].dataset).to(config["device"])
+    model.load_state_dict(checkpoint["state_dict"])
+    model.load_other_parameter(checkpoint.get("other_parameter"))
+    return config, model, dataset, *loaders
+
+
+def training_history(config: Config) -> TrainingHistory:
+    """The training split's rows that a run with this configuration makes its prompts from."""
+    init_seed(config["seed"], config["reproducibility"])
+    train, *_ = create_dataset(config).build()
+    return train.training_history()
+
+
+def objective_function(
+    config_dict: dict[str, Any] | None = None,
+    config_file_list: list[str] | None = None,
+    saved: bool = True,
+) -> dict[str, Any]:
+    """One trial of hyper-parameter tuning: RecBole's objective, for all models.
+
+    Returns:
+        ``model``, ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result`` and
+        ``test_result``.
+    """
+    config = Config(config_dict=config_dict, config_file_list=config_file_list)
+    init_seed(config["seed"], config["reproducibility"])
+    loaders = data_preparation(config, create_dataset(config))
+    init_seed(config["seed"], config["reproducibility"])
+    model = config.model_class(config, loaders[0].dataset).to(config["device"])
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    score, valid_result = trainer.fit(loaders[0], loaders[1], verbose=False, saved=saved)
+    return {
+        "model": config["model"],
+        "best_valid_score": score,
+        "valid_score_bigger": config["valid_metric_bigger"],
+        "best_valid_result": valid_result,
+        "test_result": trainer.evaluate(loaders[2], load_best_model=saved),
+    }

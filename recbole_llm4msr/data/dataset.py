@@ -49,12 +49,6 @@ class MultiScenarioDataset(Dataset):
         if rule:
             check_rule(rule)
             self._derive_scenario(rule)
-            self._names = ScenarioNames.from_rule(rule)
-        else:
-            path = Path(dataset_path) / f"{token}.scenario"
-            self._names = ScenarioNames.read(
-                path, self.scenario_field, self.config["field_separator"]
-            )
         if self.field2source.get(self.scenario_field) != FeatureSource.INTERACTION:
             fields = [f for f, s in self.field2source.items() if s == FeatureSource.INTERACTION]
             raise ScenarioError(
@@ -62,6 +56,13 @@ class MultiScenarioDataset(Dataset):
                 f"{self.scenario_field!r}; loaded are {', '.join(fields)}. Name the field that "
                 "holds the scenario, or derive it by scenario_from."
             )
+        path = Path(dataset_path) / f"{token}.scenario"
+        separator = self.config["field_separator"]
+        self._names = (
+            ScenarioNames.from_rule(rule)
+            if rule
+            else ScenarioNames.read(path, self.scenario_field, separator)
+        )
         empty = int(self.inter_feat[self.scenario_field].isna().sum())
         if empty:
             raise ScenarioError(

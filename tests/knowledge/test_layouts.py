@@ -154,7 +154,8 @@ class TestGenerate:
         )
         prepare_knowledge(config, history)
         (path,) = (tmp_path / "store").rglob("*.jsonl.gz")
-        lines = [json.loads(line) for line in gzip.open(path, "rt", encoding="utf-8")]
+        with gzip.open(path, "rt", encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
         assert len(lines) == 6  # four users, two scenarios
         assert {"key", "prompt", "text"} == set(lines[0])
 

@@ -65,7 +65,7 @@ class ClusterRouting(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Cluster of every row, ``(B, D) -> (B,)`` in ``0 .. n_clusters - 1``."""
         with torch.autocast(x.device.type, enabled=False):
-            rows = F.normalize(x.float(), dim=1)
+            rows = F.normalize(x.to(self.centres.dtype), dim=1)
             if self.training and len(rows):
                 if not self.placed:
                     self.centres = self.place(rows)

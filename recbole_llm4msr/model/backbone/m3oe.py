@@ -98,7 +98,7 @@ class M3oE(MultiScenarioRecommender):
     def scenario_shares(self) -> torch.Tensor:
         """Weight of every scenario's expert (columns) in a scenario (rows), ``(S, S)``."""
         S = self.n_scenarios
-        own = torch.eye(S, device=self.alpha_d.device)
+        own = torch.eye(S).to(self.alpha_d)
         if S == 1:
             return own
         beta = torch.sigmoid(self.beta_d)

@@ -97,7 +97,7 @@ class M2M(MultiScenarioRecommender):
             unit.reset_parameters()
 
     def fuse(self, experts: torch.Tensor, task: torch.Tensor, weight, bias) -> torch.Tensor:
-        """Meta attention over the experts of each row: ``(B_s, N, E), (E,) -> (B_s, E)``."""
+        """Meta attention over the experts of each row: ``(B_s, N, E), (1, E) -> (B_s, E)``."""
         pairs = torch.cat([experts, task.expand(*experts.shape)], dim=-1)  # (B_s, N, 2E)
         scores = self.attention(F.leaky_relu(F.linear(pairs, weight, bias), _SLOPE))  # (B_s, N, 1)
         return (torch.softmax(scores, dim=1) * experts).sum(dim=1)
@@ -105,7 +105,7 @@ class M2M(MultiScenarioRecommender):
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
         experts = torch.stack([expert(x) for expert in self.experts], dim=1)  # (B, N, E)
-        task = F.leaky_relu(self.task_view(self.task_embedding.weight[0]), _SLOPE)  # (E,)
+        task = F.leaky_relu(self.task_view(self.task_embedding.weight), _SLOPE)  # (1, E)
         knowledge = F.leaky_relu(self.scenario_knowledge(self.scenario_embedding.weight), _SLOPE)
         weights, biases = self.attention_unit(knowledge)
         layers = [unit(knowledge) for unit in self.tower_units]

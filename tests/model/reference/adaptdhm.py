@@ -1,25 +1,21 @@
-"""AdaptDHM, a row at a time: the centre with the largest cosine, then its network."""
+"""AdaptDHM, row by row: Li et al. 2022, the nearest centre and its network."""
 
-import torch
+from .arithmetic import dense, relu, weights
 
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    return torch.stack([_row(p, r) for r in x.double()])
-
-
-def nearest(p, x):
-    cosines = [float(x @ c / x.norm()) for c in p["routing.centres"]]
-    return cosines.index(max(cosines))
-
-
-def _row(p, x):
-    j = nearest(p, x)
-    n = len({k.split(".")[1] for k in p if k.startswith("layers.")})
-    h = x
-    for i in range(n):
-        W = p[f"layers.{i}.shared.weight"] * p[f"layers.{i}.weight_s"][j]
-        h = W @ h + p[f"layers.{i}.shared.bias"] + p[f"layers.{i}.bias_s"][j]
-        if i < n - 1:
-            h = h.relu()
-    return h[0]
+    w = weights(model)
+    depth = sum(name.endswith("weight_s") for name in w.state)
+    logits = []
+    for row in x.double():
+        cosines = [float(row @ c / row.norm()) for c in w["routing.centres"]]
+        j = cosines.index(max(cosines))
+        h = row
+        for i in range(depth):
+            weight = w[f"layers.{i}.shared.weight"] * w[f"layers.{i}.weight_s"][j]
+            bias = w[f"layers.{i}.shared.bias"] + w[f"layers.{i}.bias_s"][j]
+            h = dense((weight, bias), h)
+            if i < depth - 1:
+                h = relu(h)
+        logits.append(h[0])
+    return logits

@@ -1,31 +1,33 @@
-"""AdaSparse, a row and a neuron at a time."""
+"""AdaSparse, row by row and neuron by neuron: Yang et al. 2022."""
 
 import math
 
 import torch
 
+from .arithmetic import dense, relu, weights
+
+
+def factor(model, alpha, v):
+    """How much of a neuron is left, by the form of the pruner."""
+    alpha = 1.0 if model.form == "scaling" else alpha
+    is_open = 1 / (1 + math.exp(-alpha * v))
+    if model.form == "binarization":
+        return 1.0 if is_open >= model.epsilon else 0.0
+    return model.beta * is_open if model.beta * is_open >= model.epsilon else 0.0
+
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    return torch.stack([_row(model, p, r, int(s)) for r, s in zip(x.double(), scenario)])
-
-
-def _factor(model, v, alpha):
-    beta, epsilon = model.beta, model.epsilon
-    if model.form == "scaling":
-        alpha = 1.0
-    soft = 1 / (1 + math.exp(-alpha * v))
-    if model.form == "binarization":
-        return 1.0 if soft >= epsilon else 0.0
-    return beta * soft if beta * soft >= epsilon else 0.0
-
-
-def _row(model, p, h, s):
-    e = p["scenario_embedding.weight"][s]
-    n = len({k.split(".")[1] for k in p if k.startswith("pruners.")})
-    for i in range(n):
-        v = p[f"pruners.{i}.linear.weight"] @ torch.cat([e, h]) + p[f"pruners.{i}.linear.bias"]
-        h = torch.stack([_factor(model, float(a), float(p["alpha"])) * b for a, b in zip(v, h)])
-        if i < n - 1:
-            h = (p[f"layers.{i}.weight"] @ h + p[f"layers.{i}.bias"]).relu()
-    return (p["logit.weight"] @ h + p["logit.bias"])[0]
+    w = weights(model)
+    alpha = float(w["alpha"])
+    layers = w.linear_layers("layers")
+    logits = []
+    for row, s in zip(x.double(), scenario.tolist(), strict=True):
+        h = row
+        for i in range(len(layers) + 1):
+            e = w["scenario_embedding.weight"][s]
+            v = dense(w.linear(f"pruners.{i}.linear"), torch.cat([e, h]))
+            h = h * torch.tensor([factor(model, alpha, n) for n in v.tolist()])
+            if i < len(layers):
+                h = relu(dense(layers[i], h))
+        logits.append(dense(w.linear("logit"), h)[0])
+    return logits

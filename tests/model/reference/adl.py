@@ -1,20 +1,19 @@
-"""ADL, a row at a time: the shared network plus that of the nearest centre."""
+"""ADL, row by row: Li et al. 2023, the shared network plus that of the nearest centre."""
 
-import torch
+from .arithmetic import dense, relu, weights
 
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    return torch.stack([_row(p, r) for r in x.double()])
-
-
-def _tower(p, prefix, h):
-    for k in [k[:-7] for k in p if k.startswith(f"{prefix}.hidden") and k.endswith(".weight")]:
-        h = (p[f"{k}.weight"] @ h + p[f"{k}.bias"]).relu()
-    return (p[f"{prefix}.logit.weight"] @ h + p[f"{prefix}.logit.bias"])[0]
-
-
-def _row(p, x):
-    similarity = (p["routing.centres"] * x).sum(dim=1)
-    j = int(similarity.argmax())  # a row's length changes no order
-    return _tower(p, "shared", x) + _tower(p, f"towers.{j}", x)
+    w = weights(model)
+    logits = []
+    for row in x.double():
+        # A row's length changes no order, so the inner product does for the cosine.
+        nearest = max(range(model.n_clusters), key=(w["routing.centres"] @ row).__getitem__)
+        logit = 0
+        for tower in ("shared", f"towers.{nearest}"):
+            h = row
+            for layer in w.linear_layers(f"{tower}.hidden"):
+                h = relu(dense(layer, h))
+            logit = logit + dense(w.linear(f"{tower}.logit"), h)[0]
+        logits.append(logit)
+    return logits

@@ -1,24 +1,24 @@
-"""APG, a row at a time, with every layer's full weight written out."""
+"""APG, row by row: Yan et al. 2022, with every layer's full weight written out."""
 
-import torch
+from functools import reduce
+
+from .arithmetic import dense, relu, weights
 
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    return torch.stack([_row(p, r, int(s)) for r, s in zip(x.double(), scenario)])
+    w = weights(model)
+    logits = []
+    for row, s in zip(x.double(), scenario.tolist(), strict=True):
+        h = row
+        for i in range(len(model.mlp_hidden_size)):
+            core = dense(w.linear(f"layers.{i}.core"), w["scenario_embedding.weight"][s])
+            core = core.reshape(model.rank, model.rank)
+            V, U = (factor(w, f"layers.{i}.{part}.factors") for part in ("down", "up"))
+            h = relu(dense((U @ core @ V, w[f"layers.{i}.bias"]), h))
+        logits.append(dense(w.linear("logit"), h)[0])
+    return logits
 
 
-def _factor(p, prefix):
-    first = p[f"{prefix}.factors.0.weight"]
-    second = p.get(f"{prefix}.factors.1.weight")
-    return first if second is None else second @ first
-
-
-def _row(p, x, s):
-    z = p["scenario_embedding.weight"][s]
-    h = x
-    for i in range(len({k.split(".")[1] for k in p if k.startswith("layers.")})):
-        V, U = _factor(p, f"layers.{i}.down"), _factor(p, f"layers.{i}.up")
-        S = (p[f"layers.{i}.core.weight"] @ z + p[f"layers.{i}.core.bias"]).reshape(len(V), len(V))
-        h = ((U @ S @ V) @ h + p[f"layers.{i}.bias"]).relu()
-    return (p["logit.weight"] @ h + p["logit.bias"])[0]
+def factor(w, path):
+    matrices = [weight for weight, _ in w.linear_layers(path)]
+    return reduce(lambda product, matrix: matrix @ product, matrices)

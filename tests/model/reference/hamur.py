@@ -1,32 +1,29 @@
-"""HAMUR, a row at a time, with every generated matrix written out."""
+"""HAMUR, row by row: Li et al. 2023, with every generated matrix written out."""
 
-import torch
+from .arithmetic import dense, relu, sigmoid, weights
 
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    return torch.stack([_row(p, r, int(s)) for r, s in zip(x.double(), scenario)])
+    w = weights(model)
+    logits = []
+    for row, s in zip(x.double(), scenario.tolist(), strict=True):
+        core = row
+        for layer in w.linear_layers("hyper.0.mlp_layers"):
+            core = relu(dense(layer, core))
+        core = dense(w.linear("hyper.1"), core).reshape(model.rank, model.rank)
+        h = row
+        for layer in w.linear_layers("bottom"):
+            h = relu(dense(layer, h))
+        for i, layer in enumerate(w.linear_layers("layers")):
+            h = adapt(w, f"adapters.{i}", relu(dense(layer, h)), core, s)
+        logits.append(dense(w.linear("logit"), h)[0])
+    return logits
 
 
-def _mlp(p, prefix, h):
-    for k in [k[:-7] for k in p if k.startswith(prefix) and k.endswith(".weight")]:
-        h = (p[f"{k}.weight"] @ h + p[f"{k}.bias"]).relu()
-    return h
-
-
-def _row(p, x, s):
-    I = _mlp(p, "hyper.0.", x)  # noqa: E741  (the paper's name)
-    I = p["hyper.1.weight"] @ I + p["hyper.1.bias"]  # noqa: E741
-    k = round(len(I) ** 0.5)
-    I = I.reshape(k, k)  # noqa: E741
-    h = _mlp(p, "bottom.", x)
-    for i in range(len({key.split(".")[1] for key in p if key.startswith("adapters.")})):
-        h = (p[f"layers.{i}.weight"] @ h + p[f"layers.{i}.bias"]).relu()
-        a = {key.split(".", 2)[2]: v[s] for key, v in p.items() if key.startswith(f"adapters.{i}.")}
-        W_down = a["down_out"] @ I @ a["down_in"]
-        W_up = a["up_out"] @ I @ a["up_in"]
-        z = 1 / (1 + (-(W_down @ h + a["down_bias"])).exp())
-        z = W_up @ z + a["up_bias"]
-        z = (z - a["norm.running_mean"]) / (a["norm.running_var"] + 1e-5).sqrt()
-        h = h + a["norm.gamma"] * z + a["norm.beta"]
-    return (p["logit.weight"] @ h + p["logit.bias"])[0]
+def adapt(w, path, h, core, s):
+    down = w[f"{path}.down_out"][s] @ core @ w[f"{path}.down_in"][s]
+    up = w[f"{path}.up_out"][s] @ core @ w[f"{path}.up_in"][s]
+    z = dense((up, w[f"{path}.up_bias"][s]), sigmoid(dense((down, w[f"{path}.down_bias"][s]), h)))
+    z = z - w[f"{path}.norm.running_mean"][s]
+    z = z / (w[f"{path}.norm.running_var"][s] + 1e-5).sqrt()
+    return h + w[f"{path}.norm.gamma"][s] * z + w[f"{path}.norm.beta"][s]

@@ -1,47 +1,41 @@
-"""M2M, a row at a time: meta unit, meta attention, meta tower."""
+"""M2M, row by row: Zhang et al. 2022, meta unit, meta attention and meta tower."""
 
 import torch
 
+from .arithmetic import dense, relu, softmax, weights
+
+
+def leaky(x, slope=0.1):
+    return torch.where(x > 0, x, slope * x)
+
+
+def meta_unit(w, path, knowledge):
+    bias = dense(w.linear(f"{path}.bias"), knowledge)
+    return dense(w.linear(f"{path}.weight"), knowledge).reshape(len(bias), len(bias)), bias
+
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    return torch.stack([_row(p, r, int(s)) for r, s in zip(x.double(), scenario)])
-
-
-def _leaky(z):
-    return torch.where(z > 0, z, 0.1 * z)
-
-
-def _mlp(p, prefix, h, act):
-    for k in [k[:-7] for k in p if k.startswith(prefix) and k.endswith(".weight")]:
-        h = act(p[f"{k}.weight"] @ h + p[f"{k}.bias"])
-    return h
-
-
-def _unit(p, prefix, knowledge):
-    b = p[f"{prefix}.bias.weight"] @ knowledge + p[f"{prefix}.bias.bias"]
-    W = p[f"{prefix}.weight.weight"] @ knowledge + p[f"{prefix}.weight.bias"]
-    return W.reshape(len(b), len(b)), b
-
-
-def _row(p, x, s):
-    n_experts = len({k.split(".")[1] for k in p if k.startswith("experts.")})
-    # RecBole's MLP takes "leakyrelu" with PyTorch's default slope of 0.01.
-    experts = [
-        _mlp(p, f"experts.{i}.", x, lambda z: torch.where(z > 0, z, 0.01 * z))
-        for i in range(n_experts)
-    ]
-    task = _leaky(p["task_view.weight"] @ p["task_embedding.weight"][0] + p["task_view.bias"])
-    e = p["scenario_embedding.weight"][s]
-    knowledge = _leaky(p["scenario_knowledge.weight"] @ e + p["scenario_knowledge.bias"])
-
-    W, b = _unit(p, "attention_unit", knowledge)
-    v = p["attention.weight"][0]
-    a = torch.stack([v @ _leaky(W @ torch.cat([expert, task]) + b) for expert in experts])
-    a = (a - a.max()).exp()
-    h = sum(w * expert for w, expert in zip(a / a.sum(), experts))
-    for i in range(len({k.split(".")[1] for k in p if k.startswith("tower_units.")})):
-        W, b = _unit(p, f"tower_units.{i}", knowledge)
-        h = _leaky(W @ h + b + h)
-    h = _mlp(p, "tower.hidden", h, torch.relu)
-    return (p["tower.logit.weight"] @ h + p["tower.logit.bias"])[0]
+    w = weights(model)
+    task = leaky(dense(w.linear("task_view"), w["task_embedding.weight"][0]))
+    logits = []
+    for row, s in zip(x.double(), scenario.tolist(), strict=True):
+        knowledge = leaky(dense(w.linear("scenario_knowledge"), w["scenario_embedding.weight"][s]))
+        experts = []
+        for i in range(model.n_experts):
+            h = row
+            for layer in w.linear_layers(f"experts.{i}.mlp_layers"):
+                h = leaky(dense(layer, h), 0.01)  # as steep as RecBole's MLP has it
+            experts.append(h)
+        unit = meta_unit(w, "attention_unit", knowledge)
+        scores = [
+            dense(w.linear("attention"), leaky(dense(unit, torch.cat([e, task]))))[0]
+            for e in experts
+        ]
+        shares = softmax(torch.stack(scores))
+        h = sum(share * expert for share, expert in zip(shares, experts, strict=True))
+        for i in range(model.meta_tower_layers):
+            h = leaky(dense(meta_unit(w, f"tower_units.{i}", knowledge), h) + h)
+        for layer in w.linear_layers("tower.hidden"):
+            h = relu(dense(layer, h))
+        logits.append(dense(w.linear("tower.logit"), h)[0])
+    return logits

@@ -1,50 +1,42 @@
-"""M3oE, a row at a time, from equations 1 to 8 of the paper."""
+"""M3oE, row by row: Zhang et al. 2024, equations 1 to 8."""
 
-import torch
+from .arithmetic import dense, relu, sigmoid, softmax, weights
+
+
+def experts(w, path, h):
+    outputs = []
+    for gamma, beta, weight, bias in zip(
+        w[f"{path}.gamma"],
+        w[f"{path}.beta"],
+        w[f"{path}.linear.weight"].split(w[f"{path}.gamma"].shape[1]),
+        w[f"{path}.linear.bias"].split(w[f"{path}.gamma"].shape[1]),
+        strict=True,
+    ):
+        z = weight @ h + bias
+        z = (z - z.mean()) / (((z - z.mean()) ** 2).mean() + 1e-5).sqrt()
+        outputs.append(relu(gamma * z + beta))
+    return outputs
 
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    return torch.stack([_row(p, r, int(s)) for r, s in zip(x.double(), scenario)])
+    w = weights(model)
+    alpha_d, alpha_t, beta = (sigmoid(w[n]) for n in ("alpha_d", "alpha_t", "beta_d"))
+    logits = []
+    for row, s in zip(x.double(), scenario.tolist(), strict=True):
+        weight = w["domain_layer.shared.weight"] * w["domain_layer.weight_s"][s]
+        own = weight @ row + w["domain_layer.shared.bias"] + w["domain_layer.bias_s"][s]
+        agnostic = row
+        for layer in w.linear_layers("agnostic.mlp_layers"):
+            agnostic = relu(dense(layer, agnostic))
+        h = dense(w.linear("align"), own) + agnostic
 
-
-def _mlp(p, prefix, h):
-    for k in [k[:-7] for k in p if k.startswith(prefix) and k.endswith(".weight")]:
-        h = (p[f"{k}.weight"] @ h + p[f"{k}.bias"]).relu()
-    return h
-
-
-def _experts(p, name, h):
-    gamma, beta = p[f"{name}.gamma"], p[f"{name}.beta"]
-    N, E = gamma.shape
-    out = []
-    for e in range(N):
-        W = p[f"{name}.linear.weight"][e * E : (e + 1) * E]
-        z = W @ h + p[f"{name}.linear.bias"][e * E : (e + 1) * E]
-        z = (z - z.mean()) / (z.var(unbiased=False) + 1e-5).sqrt()
-        out.append((gamma[e] * z + beta[e]).relu())
-    return out
-
-
-def _sigmoid(z):
-    return 1 / (1 + (-z).exp())
-
-
-def _row(p, x, s):
-    W = p["domain_layer.weight_s"][s] * p["domain_layer.shared.weight"]
-    f_dr = W @ x + p["domain_layer.bias_s"][s] + p["domain_layer.shared.bias"]
-    h = p["align.weight"] @ f_dr + p["align.bias"] + _mlp(p, "agnostic.", x)
-
-    gate = (p[f"gates.{s}.weight"] @ h + p[f"gates.{s}.bias"]).exp()
-    shared = sum(g * e for g, e in zip(gate / gate.sum(), _experts(p, "shared_experts", h)))
-    experts = _experts(p, "scenario_experts", h)
-    S = len(experts)
-    domain = experts[0]
-    if S > 1:
-        beta = _sigmoid(p["beta_d"])
-        others = sum(experts[t] for t in range(S) if t != s)
-        domain = beta * experts[s] + (1 - beta) / (S - 1) * others
-    (task,) = _experts(p, "task_expert", h)
-    h = shared + _sigmoid(p["alpha_d"]) * domain + _sigmoid(p["alpha_t"]) * task
-    h = _mlp(p, f"towers.{s}.hidden", h)
-    return (p[f"towers.{s}.logit.weight"] @ h + p[f"towers.{s}.logit.bias"])[0]
+        gate = softmax(dense(w.linear(f"gates.{s}"), h))
+        shared = sum(g * e for g, e in zip(gate, experts(w, "shared_experts", h), strict=True))
+        of_scenarios = experts(w, "scenario_experts", h)
+        others = [e for t, e in enumerate(of_scenarios) if t != s]
+        domain = beta * of_scenarios[s] + (1 - beta) * sum(others) / len(others)
+        h = shared + alpha_d * domain + alpha_t * experts(w, "task_expert", h)[0]
+        for layer in w.linear_layers(f"towers.{s}.hidden"):
+            h = relu(dense(layer, h))
+        logits.append(dense(w.linear(f"towers.{s}.logit"), h)[0])
+    return logits

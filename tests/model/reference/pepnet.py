@@ -1,43 +1,42 @@
-"""EPNet, PPNet and PEPNet, a row at a time, from equations 1 to 9 of the paper."""
+"""EPNet, PPNet and PEPNet, row by row: Chang et al. 2023."""
 
 import torch
 
+from .arithmetic import dense, relu, sigmoid, weights
+
 
 def score(model, x, scenario):
-    p = {k: v.double() for k, v in model.state_dict().items()}
-    E = model.embedding_size
-    return torch.stack([_row(model, p, r, int(s), E) for r, s in zip(x.double(), scenario)])
-
-
-def _row(model, p, x, s, E):
-    name = type(model).__name__
-    gated = x
-    if name != "PPNet":
-        z = torch.cat([p["embedding_gate.scenario_embedding.weight"][s], x])
-        z = (
-            p["embedding_gate.gate.hidden.weight"] @ z + p["embedding_gate.gate.hidden.bias"]
-        ).relu()
-        z = p["embedding_gate.gate.out.weight"] @ z + p["embedding_gate.gate.out.bias"]
-        gated = x * 2 / (1 + (-z).exp())
-    if name == "EPNet":
-        h = gated
-        hidden = [k[:-7] for k in p if k.startswith("tower.hidden") and k.endswith(".weight")]
-        for k in hidden:
-            h = (p[f"{k}.weight"] @ h + p[f"{k}.bias"]).relu()
-        return (p["tower.logit.weight"] @ h + p["tower.logit.bias"])[0]
-
+    w, name = weights(model), type(model).__name__
     # RecBole embeds token sequences first, then tokens.
     fields = [*model.token_seq_field_names, *model.token_field_names]
-    prior = torch.cat([x[fields.index(f) * E :][:E] for f in ("user_id", "item_id")])
-    code = torch.cat([prior, gated])
-    code = (p["towers.gate_hidden.weight"] @ code + p["towers.gate_hidden.bias"]).relu()
-    n = len([k for k in p if k.startswith(f"towers.layers.{s}.") and k.endswith(".weight")])
-    G = len(code) // n
-    h = gated
-    for i in range(n):
-        gate = p[f"towers.gate_out.{s}.{i}.weight"] @ code[i * G : (i + 1) * G]
-        gate = 2 / (1 + (-(gate + p[f"towers.gate_out.{s}.{i}.bias"])).exp())
-        h = p[f"towers.layers.{s}.{i}.weight"] @ (gate * h) + p[f"towers.layers.{s}.{i}.bias"]
-        if i < n - 1:
-            h = h.relu()
+    first = {field: i * model.embedding_size for i, field in enumerate(fields)}
+    logits = []
+    for row, s in zip(x.double(), scenario.tolist(), strict=True):
+        gated = row if name == "PPNet" else embedding_gate(w, row, s) * row
+        if name == "EPNet":
+            h = gated
+            for layer in w.linear_layers("tower.hidden"):
+                h = relu(dense(layer, h))
+            logits.append(dense(w.linear("tower.logit"), h)[0])
+        else:
+            ids = [row[first[f] :][: model.embedding_size] for f in ("user_id", "item_id")]
+            logits.append(tower(w, gated, torch.cat(ids), s))
+    return logits
+
+
+def embedding_gate(w, row, s):
+    z = torch.cat([w["embedding_gate.scenario_embedding.weight"][s], row])
+    z = relu(dense(w.linear("embedding_gate.gate.hidden"), z))
+    return 2 * sigmoid(dense(w.linear("embedding_gate.gate.out"), z))
+
+
+def tower(w, h, prior, s):
+    codes = relu(dense(w.linear("towers.gate_hidden"), torch.cat([prior, h])))
+    layers = w.linear_layers(f"towers.layers.{s}")
+    size = len(codes) // len(layers)  # the gates of all layers, one after the other
+    for i, layer in enumerate(layers):
+        code = codes[i * size : (i + 1) * size]
+        h = dense(layer, 2 * sigmoid(dense(w.linear(f"towers.gate_out.{s}.{i}"), code)) * h)
+        if i < len(layers) - 1:
+            h = relu(h)
     return h[0]

@@ -27,18 +27,28 @@ class ClusterRouting(nn.Module):
     batch places the centres on rows of its own that lie far from each other.
 
     Args:
-        n_clusters: Number of clusters, K.
+        config: Configuration; reads ``n_clusters`` (K), ``routing_rate`` (:math:`\beta`),
+            ``routing_iterations`` (in a training batch) and ``routing_temperature``
+            (:math:`\tau`).
         size: Width of the rows, D.
-        rate: Weight :math:`\beta` of the old centre in the new one.
-        iterations: Routing iterations in a training batch.
-        temperature: Temperature :math:`\tau` of the softmax.
+
+    Raises:
+        ValueError: One of them is out of its range.
     """
 
-    def __init__(
-        self, n_clusters: int, size: int, *, rate: float, iterations: int, temperature: float
-    ) -> None:
+    def __init__(self, config, size: int) -> None:
         super().__init__()
-        self.rate, self.iterations, self.temperature = rate, iterations, temperature
+        n_clusters, self.rate = config["n_clusters"], config["routing_rate"]
+        self.iterations = config["routing_iterations"]
+        self.temperature = config["routing_temperature"]
+        for key, is_right, wanted in (
+            ("n_clusters", n_clusters >= 1, "1 or more"),
+            ("routing_rate", 0 <= self.rate <= 1, "between 0 and 1"),
+            ("routing_iterations", self.iterations >= 1, "1 or more"),
+            ("routing_temperature", self.temperature > 0, "above 0"),
+        ):
+            if not is_right:
+                raise ValueError(f"{key}: {config[key]} is not {wanted}")
         self.register_buffer("centres", F.normalize(torch.randn(n_clusters, size), dim=1))
         self.register_buffer("placed", torch.tensor(False))
 

@@ -41,13 +41,7 @@ class AdaptDHM(MultiScenarioRecommender):
         self.n_clusters = config["n_clusters"]
 
         # define layers and loss
-        self.routing = ClusterRouting(
-            self.n_clusters,
-            self.input_size,
-            rate=config["routing_rate"],
-            iterations=config["routing_iterations"],
-            temperature=config["routing_temperature"],
-        )
+        self.routing = ClusterRouting(config, self.input_size)
         sizes = [self.input_size, *self.mlp_hidden_size, 1]
         self.layers = nn.ModuleList(StarLinear(self.n_clusters, i, o) for i, o in pairwise(sizes))
         self.dropout = nn.Dropout(self.dropout_prob)

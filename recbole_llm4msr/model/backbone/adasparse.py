@@ -83,7 +83,7 @@ class AdaSparse(MultiScenarioRecommender):
     has a gradient in all three forms, and :math:`\lambda` is constant.
 
     Raises:
-        ValueError: ``pruner_form`` is none of the three.
+        ValueError: ``pruner_form`` is none of the three, or ``sparsity_range`` no range.
     """
 
     def __init__(self, config, dataset) -> None:
@@ -99,6 +99,9 @@ class AdaSparse(MultiScenarioRecommender):
         self.alpha_step, self.alpha_max = config["alpha_step"], config["alpha_max"]
         self.sparsity_weight = config["sparsity_weight"]
         self.sparsity_range = config["sparsity_range"]
+        low, high = self.sparsity_range
+        if not 0 <= low <= high <= 1:
+            raise ValueError(f"sparsity_range: {self.sparsity_range} is not [low, high] in 0..1")
 
         # define layers and loss
         sizes = [self.input_size, *self.mlp_hidden_size]

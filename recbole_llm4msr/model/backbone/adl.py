@@ -39,13 +39,7 @@ class ADL(MultiScenarioRecommender):
         self.n_clusters = config["n_clusters"]
 
         # define layers and loss
-        self.routing = ClusterRouting(
-            self.n_clusters,
-            self.input_size,
-            rate=config["routing_rate"],
-            iterations=config["routing_iterations"],
-            temperature=config["routing_temperature"],
-        )
+        self.routing = ClusterRouting(config, self.input_size)
         self.shared = Tower(self.input_size, self.mlp_hidden_size, self.dropout_prob)
         self.towers = nn.ModuleList(
             Tower(self.input_size, self.mlp_hidden_size, self.dropout_prob)

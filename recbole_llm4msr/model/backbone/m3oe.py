@@ -41,9 +41,15 @@ class Experts(nn.Module):
         return torch.relu(self.norm(z) * self.gamma + self.beta)
 
 
-def balance_weight(initial: float) -> nn.Parameter:
-    """The logit of a fusion weight, so that training keeps the weight between 0 and 1."""
-    return nn.Parameter(torch.tensor(float(initial)).logit())
+def fusion_weight(config, key: str) -> nn.Parameter:
+    """The logit of the fusion weight that starts at ``config[key]`` and stays between 0 and 1.
+
+    Raises:
+        ValueError: It does not start there.
+    """
+    if not 0 < config[key] < 1:
+        raise ValueError(f"{key}: {config[key]} is not between 0 and 1")
+    return nn.Parameter(torch.tensor(float(config[key])).logit())
 
 
 @register_backbone
@@ -61,6 +67,9 @@ class M3oE(MultiScenarioRecommender):
     this; the first layer, the gate and the tower are those of the row's scenario only. Adapted:
     with one task there is one task expert and no :math:`\beta_t`; the fusion weights are trained
     with everything else, not in turns on batches of their own (section 2.6.1).
+
+    Raises:
+        ValueError: A fusion weight does not start between 0 and 1.
     """
 
     def __init__(self, config, dataset) -> None:
@@ -87,10 +96,10 @@ class M3oE(MultiScenarioRecommender):
             Tower(self.expert_size, self.tower_hidden_size, self.dropout_prob)
             for _ in range(self.n_scenarios)
         )
-        self.alpha_d = balance_weight(config["alpha_scenario"])
-        self.alpha_t = balance_weight(config["alpha_task"])
+        self.alpha_d = fusion_weight(config, "alpha_scenario")
+        self.alpha_t = fusion_weight(config, "alpha_task")
         if self.n_scenarios > 1:  # one scenario has no others to be balanced with
-            self.beta_d = balance_weight(config["beta_scenario"])
+            self.beta_d = fusion_weight(config, "beta_scenario")
 
         # parameters initialization
         self.apply(init_weights)

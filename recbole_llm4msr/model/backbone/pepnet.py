@@ -161,6 +161,9 @@ class PPNet(MultiScenarioRecommender):
     with :math:`O_{prior}` the embeddings of ``prior_fields``. As in the paper they are trained
     through the gates, and only the rest of a gate's input has its gradient stopped. A tower of the
     paper belongs to a task, here to a scenario.
+
+    Raises:
+        ValueError: ``prior_fields`` names what is no field of the model.
     """
 
     def __init__(self, config, dataset) -> None:
@@ -176,7 +179,10 @@ class PPNet(MultiScenarioRecommender):
         ]
 
         # define layers and loss
-        self.prior_columns = [self.columns_of(field) for field in self.prior_fields]
+        try:
+            self.prior_columns = [self.columns_of(field) for field in self.prior_fields]
+        except ValueError as error:
+            raise ValueError(f"prior_fields: {error}") from error
         self.towers = PersonalizedTowers(
             self.n_scenarios,
             len(self.prior_fields) * self.embedding_size,

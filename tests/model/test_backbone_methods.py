@@ -184,10 +184,17 @@ def test_the_hyper_network_runs_once_a_batch(small):
 def test_statistics_are_a_scenarios_own(small):
     model = small.build("HAMUR").train()
     model(rows(small.batch, only_scenario(small.batch, 2)))
-    mean, var = model.adapters[0].norm.running_mean, model.adapters[0].norm.running_var
-    assert not mean[[0, 2]].any()
-    assert (var[[0, 2]] == 1).all()
-    assert mean[1].any()
+    moved = [bool(a[0].norm.running_mean.any()) for a in model.adapters]
+    assert moved == [False, True, False]
+
+
+def test_a_row_alone_in_its_scenario_leaves_the_statistics(small):
+    model = small.build("HAMUR").train()
+    one = only_scenario(small.batch, 1)[:1]
+    model.calculate_loss(rows(small.batch, torch.cat([one, only_scenario(small.batch, 2)])))
+    norms = [a[0].norm for a in model.adapters]
+    assert not norms[0].running_mean.any()
+    assert norms[1].running_mean.any()
 
 
 # -- M3oE ----------------------------------------------------------------------------------------

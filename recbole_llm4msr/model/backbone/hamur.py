@@ -19,34 +19,35 @@ from recbole_llm4msr.model.registry import register_backbone
 
 
 class DomainNorm(nn.Module):
-    r"""Batch normalisation of an adapter's output, statistics and affine part by scenario.
+    r"""Batch normalisation of the rows of one scenario.
 
     .. math:: \gamma_s \otimes \frac{z - \mu_s}{\sqrt{\sigma_s^2 + \epsilon}} + \beta_s
 
-    In evaluation the statistics are the running ones. Fewer than two rows of a scenario in a
-    training batch have no variance, and are normalised by the running statistics too.
+    In evaluation the statistics are the running ones. Fewer than two rows of the scenario in a
+    training batch have no variance, and are normalised by the running statistics too. (PyTorch's
+    own layer refuses them, and in a distributed run would wait for other processes that may have
+    no row of the scenario.)
 
     Args:
-        n_scenarios: Number of scenarios, S.
         size: Width of the rows.
     """
 
-    def __init__(self, n_scenarios: int, size: int) -> None:
+    def __init__(self, size: int) -> None:
         super().__init__()
-        self.gamma = nn.Parameter(torch.ones(n_scenarios, size))
-        self.beta = nn.Parameter(torch.zeros(n_scenarios, size))
-        self.register_buffer("running_mean", torch.zeros(n_scenarios, size))
-        self.register_buffer("running_var", torch.ones(n_scenarios, size))
+        self.gamma = nn.Parameter(torch.ones(size))
+        self.beta = nn.Parameter(torch.zeros(size))
+        self.register_buffer("running_mean", torch.zeros(size))
+        self.register_buffer("running_var", torch.ones(size))
 
-    def forward(self, z: torch.Tensor, s: int) -> torch.Tensor:
-        """Normalise the rows ``z`` of scenario ``s``: ``(B_s, size) -> (B_s, size)``."""
+    def forward(self, z: torch.Tensor) -> torch.Tensor:
+        """``(B_s, size) -> (B_s, size)``."""
         use_batch = self.training and len(z) > 1
-        mean, var = self.running_mean[s], self.running_var[s]  # views, updated in place
-        return F.batch_norm(z, mean, var, self.gamma[s], self.beta[s], training=use_batch)
+        mean, var = self.running_mean, self.running_var
+        return F.batch_norm(z, mean, var, self.gamma, self.beta, training=use_batch)
 
 
 class HyperAdapter(nn.Module):
-    r"""A bottleneck with a short cut, its weights of low rank and made for a row.
+    r"""A scenario's bottleneck with a short cut, its weights of low rank and made for a row.
 
     .. math::
         h + \mathrm{DN}_s(W^{up} \sigma(W^{down} h + b_s^{down}) + b_s^{up}), \qquad
@@ -55,31 +56,25 @@ class HyperAdapter(nn.Module):
     The product is taken from the right, so that no matrix of the layer's size is made for a row.
 
     Args:
-        n_scenarios: Number of scenarios, S.
         size: Width of the layer that is adapted, H.
         adapter_size: Width of the bottleneck, A.
         rank: Rank k of the generated weights.
     """
 
-    def __init__(self, n_scenarios: int, size: int, adapter_size: int, rank: int) -> None:
+    def __init__(self, size: int, adapter_size: int, rank: int) -> None:
         super().__init__()
-        self.down_in = nn.Parameter(torch.empty(n_scenarios, rank, size))  # U of the down part
-        self.down_out = nn.Parameter(torch.empty(n_scenarios, adapter_size, rank))  # V of it
-        self.up_in = nn.Parameter(torch.empty(n_scenarios, rank, adapter_size))
-        self.up_out = nn.Parameter(torch.empty(n_scenarios, size, rank))
-        self.down_bias = nn.Parameter(torch.zeros(n_scenarios, adapter_size))
-        self.up_bias = nn.Parameter(torch.zeros(n_scenarios, size))
-        self.norm = DomainNorm(n_scenarios, size)
-        for factor in (self.down_in, self.down_out, self.up_in, self.up_out):
-            for matrix in factor.data:
-                nn.init.xavier_normal_(matrix)
+        self.down_in = nn.Linear(size, rank, bias=False)  # U of the way down
+        self.down_out = nn.Linear(rank, adapter_size)  # V of it
+        self.up_in = nn.Linear(adapter_size, rank, bias=False)
+        self.up_out = nn.Linear(rank, size)
+        self.norm = DomainNorm(size)
 
-    def forward(self, h: torch.Tensor, core: torch.Tensor, s: int) -> torch.Tensor:
-        """Adapt rows ``h`` (B_s, H) of scenario ``s`` by their ``core`` (B_s, k, k)."""
-        z = torch.bmm(core, F.linear(h, self.down_in[s]).unsqueeze(-1)).squeeze(-1)  # (B_s, k)
-        z = torch.sigmoid(F.linear(z, self.down_out[s], self.down_bias[s]))  # (B_s, A)
-        z = torch.bmm(core, F.linear(z, self.up_in[s]).unsqueeze(-1)).squeeze(-1)
-        return h + self.norm(F.linear(z, self.up_out[s], self.up_bias[s]), s)
+    def forward(self, h: torch.Tensor, core: torch.Tensor) -> torch.Tensor:
+        """Adapt rows ``h`` (B_s, H) by their ``core`` I(x), shape ``(B_s, k, k)``."""
+        z = torch.bmm(core, self.down_in(h).unsqueeze(-1)).squeeze(-1)  # (B_s, k)
+        z = torch.sigmoid(self.down_out(z))  # (B_s, A)
+        z = torch.bmm(core, self.up_in(z).unsqueeze(-1)).squeeze(-1)  # (B_s, k)
+        return h + self.norm(self.up_out(z))
 
 
 @register_backbone
@@ -119,9 +114,11 @@ class HAMUR(MultiScenarioRecommender):
             mlp([self.input_size, *self.hyper_hidden_size], self.dropout_prob),
             nn.Linear([self.input_size, *self.hyper_hidden_size][-1], self.rank**2),
         )
-        self.adapters = nn.ModuleList(
-            HyperAdapter(self.n_scenarios, size, config["adapter_size"], self.rank)
-            for size in sizes[plain:]
+        self.adapters = nn.ModuleList(  # by scenario, then by layer
+            nn.ModuleList(
+                HyperAdapter(size, config["adapter_size"], self.rank) for size in sizes[plain:]
+            )
+            for _ in range(self.n_scenarios)
         )
         self.logit = nn.Linear(sizes[-1], 1)
         self.dropout = nn.Dropout(self.dropout_prob)
@@ -133,14 +130,12 @@ class HAMUR(MultiScenarioRecommender):
         """Logits, shape ``(B,)``."""
         core = self.hyper(x).view(-1, self.rank, self.rank)  # (B, k, k)
         groups = ScenarioGroups(scenario, self.n_scenarios)
-        parts = []
-        rows = zip(groups.split(self.bottom(x)), groups.split(core), strict=True)
-        for s, (h, core_s) in enumerate(rows):
-            if len(h):
-                for layer, adapter in zip(self.layers, self.adapters, strict=True):
-                    h = adapter(torch.relu(layer(self.dropout(h))), core_s, s)
-                parts.append(self.logit(h).squeeze(-1))
-            else:
-                # Keeps the graph whole where a batch has no row of this scenario.
-                parts.append(h.sum(dim=1))
-        return groups.merge(parts)
+        rows = zip(self.adapters, groups.split(self.bottom(x)), groups.split(core), strict=True)
+        h = groups.merge(self.adapted(*of_scenario) for of_scenario in rows)
+        return self.logit(h).squeeze(-1)
+
+    def adapted(self, adapters: nn.ModuleList, h: torch.Tensor, core: torch.Tensor) -> torch.Tensor:
+        """The adapted layers on the rows of a scenario, ``(B_s, I) -> (B_s, H)``."""
+        for layer, adapter in zip(self.layers, adapters, strict=True):
+            h = adapter(torch.relu(layer(self.dropout(h))), core)
+        return h

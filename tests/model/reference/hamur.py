@@ -15,15 +15,14 @@ def score(model, x, scenario):
         for layer in w.linear_layers("bottom"):
             h = relu(dense(layer, h))
         for i, layer in enumerate(w.linear_layers("layers")):
-            h = adapt(w, f"adapters.{i}", relu(dense(layer, h)), core, s)
+            h = adapt(w, f"adapters.{s}.{i}", relu(dense(layer, h)), core)
         logits.append(dense(w.linear("logit"), h)[0])
     return logits
 
 
-def adapt(w, path, h, core, s):
-    down = w[f"{path}.down_out"][s] @ core @ w[f"{path}.down_in"][s]
-    up = w[f"{path}.up_out"][s] @ core @ w[f"{path}.up_in"][s]
-    z = dense((up, w[f"{path}.up_bias"][s]), sigmoid(dense((down, w[f"{path}.down_bias"][s]), h)))
-    z = z - w[f"{path}.norm.running_mean"][s]
-    z = z / (w[f"{path}.norm.running_var"][s] + 1e-5).sqrt()
-    return h + w[f"{path}.norm.gamma"][s] * z + w[f"{path}.norm.beta"][s]
+def adapt(w, path, h, core):
+    down = w[f"{path}.down_out.weight"] @ core @ w[f"{path}.down_in.weight"]
+    up = w[f"{path}.up_out.weight"] @ core @ w[f"{path}.up_in.weight"]
+    z = dense((up, w[f"{path}.up_out.bias"]), sigmoid(dense((down, w[f"{path}.down_out.bias"]), h)))
+    z = (z - w[f"{path}.norm.running_mean"]) / (w[f"{path}.norm.running_var"] + 1e-5).sqrt()
+    return h + w[f"{path}.norm.gamma"] * z + w[f"{path}.norm.beta"]

@@ -68,7 +68,7 @@ class M2M(MultiScenarioRecommender):
         super().__init__(config, dataset)
 
         # load parameters info
-        self.n_experts = config["n_experts"]
+        self.expert_num = config["expert_num"]
         self.expert_hidden_size = config["expert_hidden_size"]
         self.tower_hidden_size = config["tower_hidden_size"]
         self.meta_tower_layers = config["meta_tower_layers"]
@@ -78,7 +78,7 @@ class M2M(MultiScenarioRecommender):
         size = self.expert_hidden_size[-1]
         self.experts = nn.ModuleList(
             mlp([self.input_size, *self.expert_hidden_size], self.dropout_prob, "leakyrelu")
-            for _ in range(self.n_experts)
+            for _ in range(self.expert_num)
         )
         self.task_embedding = nn.Embedding(1, self.embedding_size)
         self.task_view = nn.Linear(self.embedding_size, size)

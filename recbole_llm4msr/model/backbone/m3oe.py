@@ -22,22 +22,22 @@ class Experts(nn.Module):
     .. math:: f_e(h) = \mathrm{ReLU}(\mathrm{LayerNorm}_e(W_e h + b_e))
 
     Args:
-        n_experts: Number of experts, N.
+        expert_num: Number of experts, N.
         in_size: Width of the input, H.
         out_size: Width of an expert's output, E.
     """
 
-    def __init__(self, n_experts: int, in_size: int, out_size: int) -> None:
+    def __init__(self, expert_num: int, in_size: int, out_size: int) -> None:
         super().__init__()
-        self.n_experts = n_experts
-        self.linear = nn.Linear(in_size, n_experts * out_size)
+        self.expert_num = expert_num
+        self.linear = nn.Linear(in_size, expert_num * out_size)
         self.norm = nn.LayerNorm(out_size, elementwise_affine=False)
-        self.gamma = nn.Parameter(torch.ones(n_experts, out_size))
-        self.beta = nn.Parameter(torch.zeros(n_experts, out_size))
+        self.gamma = nn.Parameter(torch.ones(expert_num, out_size))
+        self.beta = nn.Parameter(torch.zeros(expert_num, out_size))
 
     def forward(self, h: torch.Tensor) -> torch.Tensor:
         """``(B, H) -> (B, N, E)``."""
-        z = self.linear(h).unflatten(1, (self.n_experts, -1))
+        z = self.linear(h).unflatten(1, (self.expert_num, -1))
         return torch.relu(self.norm(z) * self.gamma + self.beta)
 
 
@@ -78,7 +78,7 @@ class M3oE(MultiScenarioRecommender):
         # load parameters info
         self.domain_hidden_size = config["domain_hidden_size"]
         self.mlp_hidden_size = config["mlp_hidden_size"]
-        self.n_experts = config["n_experts"]
+        self.expert_num = config["expert_num"]
         self.expert_size = config["expert_size"]
         self.tower_hidden_size = config["tower_hidden_size"]
         self.dropout_prob = config["dropout_prob"]
@@ -88,10 +88,10 @@ class M3oE(MultiScenarioRecommender):
         self.domain_layer = StarLinear(self.n_scenarios, self.input_size, self.domain_hidden_size)
         self.align = nn.Linear(self.domain_hidden_size, size)  # W_c
         self.agnostic = mlp([self.input_size, *self.mlp_hidden_size], self.dropout_prob)  # f_DA
-        self.shared_experts = Experts(self.n_experts, size, self.expert_size)
+        self.shared_experts = Experts(self.expert_num, size, self.expert_size)
         self.scenario_experts = Experts(self.n_scenarios, size, self.expert_size)
         self.task_expert = Experts(1, size, self.expert_size)
-        self.gates = nn.ModuleList(nn.Linear(size, self.n_experts) for _ in range(self.n_scenarios))
+        self.gates = nn.ModuleList(nn.Linear(size, self.expert_num) for _ in range(self.n_scenarios))
         self.towers = nn.ModuleList(
             Tower(self.expert_size, self.tower_hidden_size, self.dropout_prob)
             for _ in range(self.n_scenarios)

@@ -21,7 +21,7 @@ def score(model, x, scenario):
     for row, s in zip(x.double(), scenario.tolist(), strict=True):
         knowledge = leaky(dense(w.linear("scenario_knowledge"), w["scenario_embedding.weight"][s]))
         experts = []
-        for i in range(model.n_experts):
+        for i in range(model.expert_num):
             h = row
             for layer in w.linear_layers(f"experts.{i}.mlp_layers"):
                 h = leaky(dense(layer, h), 0.01)  # as steep as RecBole's MLP has it

@@ -31,12 +31,15 @@ class MultiScenarioRecommender(ContextRecommender):
 
     #: A yaml of default values for backbones that live outside this package.
     config_file: ClassVar[Path | None] = None
+    #: Whether RecBole's first-order term is part of the model.
+    uses_first_order: ClassVar[bool] = False
 
     def __init__(self, config, dataset) -> None:
         super().__init__(config, dataset)
         # RecBole's parent makes a first-order term that only factorisation machines use; left in
         # place it would be a parameter of the size of the vocabulary that never gets a gradient.
-        del self.first_order_linear
+        if not self.uses_first_order:
+            del self.first_order_linear
 
         # load parameters info
         self.SCENARIO = config["SCENARIO_FIELD"]

@@ -46,11 +46,15 @@ def register_backbone(
         raise ValueError(f"{backbone.__name__} is already the name of {known!r}")
     if known is None:
         for model in (backbone, enhance(backbone)):
-            compat.publish_model(model)
-            _models[model.__name__] = model
-            for listener in _listeners:
-                listener(model)
+            _add(model)
     return backbone
+
+
+def _add(model: type) -> None:
+    compat.publish_model(model)
+    _models[model.__name__] = model
+    for listener in _listeners:
+        listener(model)
 
 
 def on_register(listener: Callable[[type], None]) -> None:
@@ -62,15 +66,22 @@ def on_register(listener: Callable[[type], None]) -> None:
 
 @cache
 def _load_all() -> None:
-    """Import what registers itself: our backbones, then those of other packages."""
-    import recbole_llm4msr.model.backbone  # noqa: F401  (they import this module)
+    """Import our backbones, then those of other packages; then adapt RecBole's own."""
+    import recbole_llm4msr.model.backbone  # they import this module
 
+    adapter = recbole_llm4msr.model.backbone.context_adapter
     for entry in entry_points(group=ENTRY_POINTS):
         register_backbone(entry.load())
+    for name in _class_names_of_recbole():
+        if name not in adapter.UNFIT:
+            # RecBole's model stays RecBole's: only its twin is ours.
+            _add(enhance(adapter.adapt(getattr(context_aware_recommender, name))))
 
 
 def registered_models() -> dict[str, type]:
-    """All registered models by name, a backbone followed by its LLM4MSR twin."""
+    """All registered models by name: a backbone followed by its LLM4MSR twin, at the end the twins
+    of RecBole's context-aware models.
+    """
     _load_all()
     return dict(_models)
 
@@ -84,8 +95,16 @@ def get_model(name: str) -> type:
     models = registered_models()
     if name in models:
         return models[name]
+    from recbole_llm4msr.model.backbone.context_adapter import UNFIT  # imports this module
+
+    if name.startswith("LLM4MSR_") and (plain := name.removeprefix("LLM4MSR_")) in UNFIT:
+        raise ValueError(f"model: there is no {name}: {plain} cannot be a backbone, {UNFIT[plain]}")
     try:
         return recbole.utils.get_model(name)
+    except ModuleNotFoundError:
+        # RecBole looks last among the models that stand on LightGBM and XGBoost, and imports these.
+        if name.lower() in ("lightgbm", "xgboost"):
+            raise
     except (ValueError, AttributeError):
         # AttributeError: the file exists, but the name is written in other letters (deepfm).
         pass
@@ -96,7 +115,8 @@ def get_model(name: str) -> type:
     raise ValueError(
         f"model: there is no model {name!r}.{hint} "
         f"Multi-scenario models: {', '.join(m for m in models if not m.startswith('LLM4MSR_'))}, "
-        "each also as LLM4MSR_<Name>; besides them RecBole's own."
+        "each also as LLM4MSR_<Name>; besides them RecBole's own, the context-aware ones also as "
+        "LLM4MSR_<Name>."
     )
 
 
@@ -105,8 +125,8 @@ def _class_names_of_recbole() -> list[str]:
     """Names of RecBole's context-aware models, for suggestions."""
     names = []
     for module in pkgutil.iter_modules(context_aware_recommender.__path__):
-        for name in vars(context_aware_recommender):
-            if name.lower() == module.name:
+        for name, value in vars(context_aware_recommender).items():
+            if name.lower() == module.name and isinstance(value, type):
                 names.append(name)
     return names
 

@@ -9,8 +9,10 @@ from recbole_llm4msr.model.balance import scenario_weights
 
 from .small import perturb
 
-#: STAR's score knows nothing of the loss; AdaSparse adds a term of its own to it.
-with_twins = pytest.mark.parametrize("name", ["STAR", "LLM4MSR_STAR", "LLM4MSR_AdaSparse"])
+#: AdaSparse adds a term of its own to the loss, while training; DeepFM's is RecBole's.
+with_twins = pytest.mark.parametrize(
+    "name", ["STAR", "LLM4MSR_STAR", "LLM4MSR_AdaSparse", "LLM4MSR_DeepFM"]
+)
 
 
 def loss_of(model, batch):

@@ -8,10 +8,9 @@ Reference:
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, Tower, init_weights
+from recbole_llm4msr.model.layers import PerScenario, ScenarioGroups, Tower, init_weights
 from recbole_llm4msr.model.registry import register_backbone
 from recbole_llm4msr.model.routing import ClusterRouting
 
@@ -41,7 +40,7 @@ class ADL(MultiScenarioRecommender):
         # define layers and loss
         self.routing = ClusterRouting(config, self.input_size)
         self.shared = Tower(self.input_size, self.mlp_hidden_size, self.dropout_prob)
-        self.towers = nn.ModuleList(
+        self.towers = PerScenario(  # a cluster in the place of a scenario
             Tower(self.input_size, self.mlp_hidden_size, self.dropout_prob)
             for _ in range(self.n_clusters)
         )
@@ -52,5 +51,4 @@ class ADL(MultiScenarioRecommender):
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
         groups = ScenarioGroups(self.routing(x), self.n_clusters)
-        own = groups.merge(t(rows) for t, rows in zip(self.towers, groups.split(x), strict=True))
-        return self.shared(x) + own
+        return self.shared(x) + self.towers(x, groups)

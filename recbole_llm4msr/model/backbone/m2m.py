@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, Tower, init_weights, mlp
+from recbole_llm4msr.model.layers import Experts, ScenarioGroups, Tower, init_weights, mix
 from recbole_llm4msr.model.registry import register_backbone
 
 #: Slope of every LeakyReLU for negative inputs.
@@ -57,11 +57,11 @@ class M2M(MultiScenarioRecommender):
         L^{(j)} &= \phi(\mathrm{Meta}_s^{(j)}(L^{(j-1)}) + L^{(j-1)}), \qquad L^{(0)} = R, \qquad
         \mathrm{logit} = \mathrm{MLP}(L^{(J)})
 
-    where :math:`E_i` is what expert i makes of the row, T the task's view and
-    :math:`\mathrm{Meta}_s(h) = \phi(W_s h + b_s)` inside the attention;
-    :math:`\phi` is LeakyReLU. The attention is over the experts of one row. Adapted: the row's
-    embedding stands in for the transformer over an advertiser's history, the scenario's knowledge
-    is an embedding of the scenario alone, and the one task has a trained vector.
+    where :math:`E_i` is what expert i makes of the row, T the task's view,
+    :math:`\mathrm{Meta}_s(h) = \phi(W_s h + b_s)` inside the attention, and :math:`\phi` LeakyReLU;
+    experts and the last MLP have ReLU. The attention is over the experts of one row. Adapted: the
+    row's embedding stands in for the transformer over an advertiser's history, the scenario's
+    knowledge is an embedding of the scenario alone, and the one task has a trained vector.
     """
 
     def __init__(self, config, dataset) -> None:
@@ -76,9 +76,8 @@ class M2M(MultiScenarioRecommender):
 
         # define layers and loss
         size = self.expert_hidden_size[-1]
-        self.experts = nn.ModuleList(
-            mlp([self.input_size, *self.expert_hidden_size], self.dropout_prob, "leakyrelu")
-            for _ in range(self.expert_num)
+        self.experts = Experts(
+            self.expert_num, self.input_size, self.expert_hidden_size, self.dropout_prob
         )
         self.task_embedding = nn.Embedding(1, self.embedding_size)
         self.task_view = nn.Linear(self.embedding_size, size)
@@ -100,11 +99,11 @@ class M2M(MultiScenarioRecommender):
         """Meta attention over the experts of each row: ``(B_s, N, E), (1, E) -> (B_s, E)``."""
         pairs = torch.cat([experts, task.expand(*experts.shape)], dim=-1)  # (B_s, N, 2E)
         scores = self.attention(F.leaky_relu(F.linear(pairs, weight, bias), _SLOPE))  # (B_s, N, 1)
-        return (torch.softmax(scores, dim=1) * experts).sum(dim=1)
+        return mix(experts, scores.squeeze(-1))
 
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
-        experts = torch.stack([expert(x) for expert in self.experts], dim=1)  # (B, N, E)
+        experts = self.experts(x)  # (B, N, E)
         task = F.leaky_relu(self.task_view(self.task_embedding.weight), _SLOPE)  # (1, E)
         knowledge = F.leaky_relu(self.scenario_knowledge(self.scenario_embedding.weight), _SLOPE)
         weights, biases = self.attention_unit(knowledge)

@@ -12,11 +12,11 @@ from torch import nn
 
 from recbole_llm4msr.model.backbone.star import StarLinear
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, Tower, init_weights, mlp
+from recbole_llm4msr.model.layers import PerScenario, ScenarioGroups, Tower, init_weights, mix, mlp
 from recbole_llm4msr.model.registry import register_backbone
 
 
-class Experts(nn.Module):
+class NormalizedExperts(nn.Module):
     r"""Experts of one layer each, side by side (equation 3).
 
     .. math:: f_e(h) = \mathrm{ReLU}(\mathrm{LayerNorm}_e(W_e h + b_e))
@@ -88,11 +88,11 @@ class M3oE(MultiScenarioRecommender):
         self.domain_layer = StarLinear(self.n_scenarios, self.input_size, self.domain_hidden_size)
         self.align = nn.Linear(self.domain_hidden_size, size)  # W_c
         self.agnostic = mlp([self.input_size, *self.mlp_hidden_size], self.dropout_prob)  # f_DA
-        self.shared_experts = Experts(self.expert_num, size, self.expert_size)
-        self.scenario_experts = Experts(self.n_scenarios, size, self.expert_size)
-        self.task_expert = Experts(1, size, self.expert_size)
-        self.gates = nn.ModuleList(nn.Linear(size, self.expert_num) for _ in range(self.n_scenarios))
-        self.towers = nn.ModuleList(
+        self.shared_experts = NormalizedExperts(self.expert_num, size, self.expert_size)
+        self.scenario_experts = NormalizedExperts(self.n_scenarios, size, self.expert_size)
+        self.task_expert = NormalizedExperts(1, size, self.expert_size)
+        self.gates = PerScenario(nn.Linear(size, self.expert_num) for _ in range(self.n_scenarios))
+        self.towers = PerScenario(
             Tower(self.expert_size, self.tower_hidden_size, self.dropout_prob)
             for _ in range(self.n_scenarios)
         )
@@ -107,7 +107,7 @@ class M3oE(MultiScenarioRecommender):
     def scenario_shares(self) -> torch.Tensor:
         """Weight of every scenario's expert (columns) in a scenario (rows), ``(S, S)``."""
         S = self.n_scenarios
-        own = torch.eye(S).to(self.alpha_d)
+        own = torch.eye(S, device=self.alpha_d.device, dtype=self.alpha_d.dtype)
         if S == 1:
             return own
         beta = torch.sigmoid(self.beta_d)
@@ -119,14 +119,9 @@ class M3oE(MultiScenarioRecommender):
         own = groups.merge(self.domain_layer(rows, s) for s, rows in enumerate(groups.split(x)))
         h = self.align(own) + self.agnostic(x)  # (B, H)
 
-        parts = zip(self.gates, groups.split(h), strict=True)
-        gate = groups.merge(torch.softmax(g(rows), dim=1) for g, rows in parts)  # (B, N)
-        shared = torch.einsum("bn,bne->be", gate, self.shared_experts(h))
+        shared = mix(self.shared_experts(h), self.gates(h, groups))  # (B, E)
         shares = self.scenario_shares()[scenario]  # (B, S)
         domain = torch.einsum("bs,bse->be", shares, self.scenario_experts(h))
         task = self.task_expert(h).squeeze(1)
         alpha_d, alpha_t = torch.sigmoid(self.alpha_d), torch.sigmoid(self.alpha_t)
-        fused = shared + alpha_d * domain + alpha_t * task  # (B, E)
-
-        towers = zip(self.towers, groups.split(fused), strict=True)
-        return groups.merge(tower(rows) for tower, rows in towers)
+        return self.towers(shared + alpha_d * domain + alpha_t * task, groups)

@@ -52,3 +52,28 @@ def softmax(x: torch.Tensor) -> torch.Tensor:
 
 def sigmoid(x: torch.Tensor) -> torch.Tensor:
     return 1 / (1 + (-x).exp())
+
+
+def run_mlp(layers: list[Linear], x: torch.Tensor) -> torch.Tensor:
+    """One row through linear layers, a ReLU after each."""
+    for layer in layers:
+        x = relu(dense(layer, x))
+    return x
+
+
+def tower(w: weights, path: str, x: torch.Tensor) -> torch.Tensor:
+    """One row through hidden layers and a logit."""
+    return dense(w.linear(f"{path}.logit"), run_mlp(w.linear_layers(f"{path}.hidden"), x))[0]
+
+
+def experts(w: weights, path: str, n: int, x: torch.Tensor) -> list[torch.Tensor]:
+    """One row through each of ``n`` experts."""
+    return [run_mlp(w.linear_layers(f"{path}.{e}"), x) for e in range(n)]
+
+
+def weighted_sum(parts: list[torch.Tensor], gate: torch.Tensor) -> torch.Tensor:
+    """Sum of vectors, weighted by the softmax of the gate."""
+    total = torch.zeros_like(parts[0])
+    for weight, part in zip(softmax(gate), parts, strict=True):
+        total = total + weight * part
+    return total

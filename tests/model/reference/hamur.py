@@ -1,19 +1,15 @@
 """HAMUR, row by row: Li et al. 2023, with every generated matrix written out."""
 
-from .arithmetic import dense, relu, sigmoid, weights
+from .arithmetic import dense, relu, run_mlp, sigmoid, weights
 
 
 def score(model, x, scenario):
     w = weights(model)
     logits = []
     for row, s in zip(x.double(), scenario.tolist(), strict=True):
-        core = row
-        for layer in w.linear_layers("hyper.0.mlp_layers"):
-            core = relu(dense(layer, core))
+        core = run_mlp(w.linear_layers("hyper.0.mlp_layers"), row)
         core = dense(w.linear("hyper.1"), core).reshape(model.rank, model.rank)
-        h = row
-        for layer in w.linear_layers("bottom"):
-            h = relu(dense(layer, h))
+        h = run_mlp(w.linear_layers("bottom"), row)
         for i, layer in enumerate(w.linear_layers("layers")):
             h = adapt(w, f"adapters.{s}.{i}", relu(dense(layer, h)), core)
         logits.append(dense(w.linear("logit"), h)[0])

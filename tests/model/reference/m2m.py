@@ -2,11 +2,11 @@
 
 import torch
 
-from .arithmetic import dense, relu, softmax, weights
+from .arithmetic import dense, experts, tower, weighted_sum, weights
 
 
-def leaky(x, slope=0.1):
-    return torch.where(x > 0, x, slope * x)
+def leaky(x):
+    return torch.where(x > 0, x, 0.1 * x)
 
 
 def meta_unit(w, path, knowledge):
@@ -20,22 +20,13 @@ def score(model, x, scenario):
     logits = []
     for row, s in zip(x.double(), scenario.tolist(), strict=True):
         knowledge = leaky(dense(w.linear("scenario_knowledge"), w["scenario_embedding.weight"][s]))
-        experts = []
-        for i in range(model.expert_num):
-            h = row
-            for layer in w.linear_layers(f"experts.{i}.mlp_layers"):
-                h = leaky(dense(layer, h), 0.01)  # as steep as RecBole's MLP has it
-            experts.append(h)
+        views = experts(w, "experts", model.expert_num, row)
         unit = meta_unit(w, "attention_unit", knowledge)
         scores = [
-            dense(w.linear("attention"), leaky(dense(unit, torch.cat([e, task]))))[0]
-            for e in experts
+            dense(w.linear("attention"), leaky(dense(unit, torch.cat([e, task]))))[0] for e in views
         ]
-        shares = softmax(torch.stack(scores))
-        h = sum(share * expert for share, expert in zip(shares, experts, strict=True))
+        h = weighted_sum(views, torch.stack(scores))
         for i in range(model.meta_tower_layers):
             h = leaky(dense(meta_unit(w, f"tower_units.{i}", knowledge), h) + h)
-        for layer in w.linear_layers("tower.hidden"):
-            h = relu(dense(layer, h))
-        logits.append(dense(w.linear("tower.logit"), h)[0])
+        logits.append(tower(w, "tower", h))
     return logits

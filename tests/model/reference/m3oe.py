@@ -1,6 +1,6 @@
 """M3oE, row by row: Zhang et al. 2024, equations 1 to 8."""
 
-from .arithmetic import dense, relu, sigmoid, softmax, weights
+from .arithmetic import dense, relu, run_mlp, sigmoid, tower, weighted_sum, weights
 
 
 def experts(w, path, h):
@@ -25,18 +25,13 @@ def score(model, x, scenario):
     for row, s in zip(x.double(), scenario.tolist(), strict=True):
         weight = w["domain_layer.shared.weight"] * w["domain_layer.weight_s"][s]
         own = weight @ row + w["domain_layer.shared.bias"] + w["domain_layer.bias_s"][s]
-        agnostic = row
-        for layer in w.linear_layers("agnostic.mlp_layers"):
-            agnostic = relu(dense(layer, agnostic))
-        h = dense(w.linear("align"), own) + agnostic
+        h = dense(w.linear("align"), own) + run_mlp(w.linear_layers("agnostic.mlp_layers"), row)
 
-        gate = softmax(dense(w.linear(f"gates.{s}"), h))
-        shared = sum(g * e for g, e in zip(gate, experts(w, "shared_experts", h), strict=True))
+        gate = dense(w.linear(f"gates.{s}"), h)
+        shared = weighted_sum(experts(w, "shared_experts", h), gate)
         of_scenarios = experts(w, "scenario_experts", h)
         others = [e for t, e in enumerate(of_scenarios) if t != s]
         domain = beta * of_scenarios[s] + (1 - beta) * sum(others) / len(others)
         h = shared + alpha_d * domain + alpha_t * experts(w, "task_expert", h)[0]
-        for layer in w.linear_layers(f"towers.{s}.hidden"):
-            h = relu(dense(layer, h))
-        logits.append(dense(w.linear(f"towers.{s}.logit"), h)[0])
+        logits.append(tower(w, f"towers.{s}", h))
     return logits

@@ -2,7 +2,7 @@
 
 import torch
 
-from .arithmetic import dense, relu, sigmoid, weights
+from .arithmetic import dense, relu, sigmoid, tower, weights
 
 
 def score(model, x, scenario):
@@ -14,13 +14,10 @@ def score(model, x, scenario):
     for row, s in zip(x.double(), scenario.tolist(), strict=True):
         gated = row if name == "PPNet" else embedding_gate(w, row, s) * row
         if name == "EPNet":
-            h = gated
-            for layer in w.linear_layers("tower.hidden"):
-                h = relu(dense(layer, h))
-            logits.append(dense(w.linear("tower.logit"), h)[0])
+            logits.append(tower(w, "tower", gated))
         else:
             ids = [row[first[f] :][: model.embedding_size] for f in ("user_id", "item_id")]
-            logits.append(tower(w, gated, torch.cat(ids), s))
+            logits.append(gated_tower(w, gated, torch.cat(ids), s))
     return logits
 
 
@@ -30,7 +27,7 @@ def embedding_gate(w, row, s):
     return 2 * sigmoid(dense(w.linear("embedding_gate.gate.out"), z))
 
 
-def tower(w, h, prior, s):
+def gated_tower(w, h, prior, s):
     codes = relu(dense(w.linear("towers.gate_hidden"), torch.cat([prior, h])))
     layers = w.linear_layers(f"towers.layers.{s}")
     size = len(codes) // len(layers)  # the gates of all layers, one after the other

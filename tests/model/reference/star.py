@@ -2,7 +2,7 @@
 
 import torch
 
-from .arithmetic import dense, relu, weights
+from .arithmetic import dense, relu, tower, weights
 
 
 def score(model, x, scenario):
@@ -18,7 +18,5 @@ def score(model, x, scenario):
             if i < depth - 1:
                 h = relu(h)
         a = torch.cat([row, w["scenario_embedding.weight"][s]])
-        for layer in w.linear_layers("aux.hidden"):
-            a = relu(dense(layer, a))
-        logits.append(h[0] + dense(w.linear("aux.logit"), a)[0])
+        logits.append(h[0] + tower(w, "aux", a))
     return logits

@@ -197,10 +197,13 @@ def objective_function(
     model = config.model_class(config, loaders[0].dataset).to(config["device"])
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     score, valid_result = trainer.fit(loaders[0], loaders[1], verbose=False, saved=saved)
+    test_result = trainer.evaluate(loaders[2], load_best_model=saved)
+    if "ray" in sys.modules:  # a trial of Ray's hears of its result so, as in RecBole
+        recbole_quick_start.tune.report(**test_result)
     return {
         "model": config["model"],
         "best_valid_score": score,
         "valid_score_bigger": config["valid_metric_bigger"],
         "best_valid_result": valid_result,
-        "test_result": trainer.evaluate(loaders[2], load_best_model=saved),
+        "test_result": test_result,
     }

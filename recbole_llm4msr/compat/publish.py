@@ -1,9 +1,9 @@
 """How RecBole 1.2.1 gets to know models that live outside it.
 
-RecBole finds things by name: a model ``X`` in the module ``recbole.model.<family>.x``, its data set
-as ``recbole.data.dataset.XDataset``, its trainer as ``recbole.trainer.XTrainer``. Publishing a model
-puts it where RecBole looks, so that ``get_model``, ``create_dataset`` and ``get_trainer`` are used
-as they are, wherever they have been imported to.
+RecBole finds things by name: a model ``X`` in the module ``recbole.model.<family>.x``, its data
+set as ``recbole.data.dataset.XDataset``, its trainer as ``recbole.trainer.XTrainer``. Publishing a
+model puts it where RecBole looks, so that ``get_model``, ``create_dataset`` and ``get_trainer`` are
+used as they are, wherever they have been imported to.
 
 Two names in RecBole's quick start are replaced, because there RecBole offers no name to be found
 by: ``Config`` and ``data_preparation``. The replacements look at the model and hand RecBole's own

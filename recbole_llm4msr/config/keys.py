@@ -19,6 +19,8 @@ _READ_WITHOUT_DEFAULT = frozenset(
         "config_files",
         "contrast",
         "dataset",
+        "discretization",
+        "double_tower",
         "encoding",
         "feature_num",
         "group_offset",
@@ -29,6 +31,7 @@ _READ_WITHOUT_DEFAULT = frozenset(
         "neg_sampling",
         "norm",
         "nproc",
+        "numerical_features",
         "offset",
         "port",
         "sim",
@@ -39,11 +42,6 @@ _READ_WITHOUT_DEFAULT = frozenset(
         "verbose",
         "world_size",
         "xgb_early_stopping_rounds",
-        "alias_of_user_id",
-        "alias_of_item_id",
-        "discretization",
-        "numerical_features",
-        "double_tower",
     ]
 )
 

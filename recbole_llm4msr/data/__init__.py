@@ -12,4 +12,5 @@ __all__ = [
     "ScenarioError",
     "TrainingHistory",
     "create_dataset",
+    "read_atomic",
 ]

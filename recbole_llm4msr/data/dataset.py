@@ -93,9 +93,11 @@ class MultiScenarioDataset(Dataset):
             return None
         path, separator = Path(filepath), self.config["field_separator"]
         header = read_header(path, separator, self.config["encoding"])
-        if load_col is not None and load_col - set(header):
-            # Other sources of the same suffix may hold the rest only for the scenario itself.
-            self._refuse_missing(path, load_col, header)
+        lost = sorted((load_col or set()) - set(header))
+        if lost:
+            raise ValueError(
+                f"load_col: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
+            )
         fields = [
             field
             for field in header
@@ -107,13 +109,6 @@ class MultiScenarioDataset(Dataset):
         frame = read_atomic(path, fields, separator, self.config["encoding"])
         return pd.DataFrame(
             {field: self._column(field, header[field], frame[field], source) for field in fields}
-        )
-
-    @staticmethod
-    def _refuse_missing(path: Path, load_col: set[str], header: dict[str, str]) -> None:
-        raise ValueError(
-            f"load_col: {path} has no column {', '.join(sorted(load_col - set(header)))}; "
-            f"it has {', '.join(header)}"
         )
 
     def _column(
@@ -128,9 +123,7 @@ class MultiScenarioDataset(Dataset):
                 self.field2seqlen[field] = 1
             if kind.startswith("float"):
                 self.field2bucketnum[field] = 2
-        if ftype == FeatureType.FLOAT:
-            return values.to_numpy()
-        if ftype == FeatureType.TOKEN:
+        if ftype in (FeatureType.FLOAT, FeatureType.TOKEN):
             return values.to_numpy()
         separator = self.config["seq_separator"]
         kept = str if ftype == FeatureType.TOKEN_SEQ else float
@@ -222,13 +215,19 @@ class MultiScenarioDataset(Dataset):
         )
 
     def _texts(self, suffix: str, key: str, fields: list[str] | None) -> pl.DataFrame | None:
-        """Text columns of the ``.item`` or ``.user`` file, the raw token in the column ``suffix``."""
+        """Text columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
+
+        Without a choice of ``fields`` these are the texts (``token_seq``) of an item, and nothing
+        of a user.
+        """
+        path = Path(self.dataset_path) / f"{self.dataset_name}.{suffix}"
+        options = (self.config["field_separator"], self.config["encoding"])
+        if fields is None and suffix == "item" and path.is_file():
+            header = read_header(path, *options)
+            fields = [field for field, kind in header.items() if kind == "token_seq"]
         if not fields:
             return None
-        path = Path(self.dataset_path) / f"{self.dataset_name}.{suffix}"
-        frame = read_atomic(
-            path, [key, *fields], self.config["field_separator"], self.config["encoding"]
-        )
+        frame = read_atomic(path, [key, *fields], *options)
         return (
             frame.rename({key: suffix})
             .with_columns(pl.col(fields).cast(pl.String))

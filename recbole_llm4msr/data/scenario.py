@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def _labels(rule: dict[str, Any]) -> list[str]:
     bins = rule["bins"]
     if "labels" in rule:
         return [str(label) for label in rule["labels"]]
-    middle = [f"{low}-{high}" for low, high in zip(bins[:-1], bins[1:], strict=True)]
+    middle = [f"{low}-{high}" for low, high in pairwise(bins)]
     return [f"..{bins[0]}", *middle, f"{bins[-1]}.."]
 
 

@@ -20,6 +20,7 @@ RUNS_OTHER_SCENARIOS: dict[str, str] = {
     "AITM": "a scenario reads what the ones before it in the chain hand on",
     "CrossStitch": "a unit mixes the layers of all scenarios",
     "HMoE": "a logit is made of the scores that all scenarios give the row",
+    "M3oE": "equation 5 gives the experts of all other scenarios an equal share in every row",
     "PLE": "the shared gate of every level but the last reads all scenarios' experts",
 }
 

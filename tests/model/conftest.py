@@ -35,6 +35,12 @@ def only_ids(data_folder) -> SmallData:
 
 
 @pytest.fixture(scope="session")
+def one_scenario(data_folder) -> SmallData:
+    write_dataset(data_folder, "one", 1)
+    return SmallData.load(data_folder, "one")
+
+
+@pytest.fixture(scope="session")
 def two_scenarios(data_folder) -> SmallData:
     write_dataset(data_folder, "two", 2)
     return SmallData.load(data_folder, "two")

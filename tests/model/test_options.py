@@ -14,7 +14,9 @@ from recbole_llm4msr.config.keys import properties_folder
 
 from .cases import BACKBONES
 
-LINE = re.compile(r"^(\w+): +(.+?) +# \((?:int|float|bool|str|list of int|int or str)\) [A-Z].*\.$")
+LINE = re.compile(
+    r"^(\w+): +(.+?) +# \((?:int|float|bool|str|list of (?:int|float|str)|int or str)\) [A-Z].*\.$"
+)
 FILES = [*BACKBONES, "LLM4MSR"]
 
 

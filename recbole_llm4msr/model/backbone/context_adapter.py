@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 
 import recbole
 import torch
-import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import ContextRecommender
 from recbole.model.layers import FMFirstOrderLinear
@@ -78,10 +77,10 @@ class _FirstOrder(FMFirstOrderLinear):
 class _WithLogits:
     """A model as its own ``calculate_loss`` sees it, but for logits that are given."""
 
-    def __init__(self, model: ContextAdapter, logits: torch.Tensor) -> None:
+    def __init__(self, model: ContextAdapter, logits: torch.Tensor, scenario: torch.Tensor) -> None:
         self._model = model
         self.forward = lambda interaction: logits
-        self.loss = F.binary_cross_entropy_with_logits
+        self.loss = lambda logits, label: model.loss(logits, label, scenario)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -174,9 +173,10 @@ class ContextAdapter(MultiScenarioRecommender):
         logits = self.plain.forward(self, EmbeddedRows(self, x, "fields" in self._read))
         return logits.view(len(x))  # DSSM squeezes a single row away
 
-    def loss(self, logits: torch.Tensor, label: torch.Tensor) -> torch.Tensor:
+    def loss_of(self, logit: torch.Tensor, interaction: Interaction) -> torch.Tensor:
         """The model's own loss on given logits, its penalties on parameters included."""
-        return self.plain.calculate_loss(_WithLogits(self, logits), {self.LABEL: label})
+        model = _WithLogits(self, logit, self.scenario_of(interaction))
+        return self.plain.calculate_loss(model, interaction)
 
 
 def adapt(plain: type[ContextRecommender]) -> type[ContextAdapter]:

@@ -1,0 +1,94 @@
+"""What every encoder of prompts looks like, and which one the options ask for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from recbole_llm4msr.knowledge.options import KnowledgeOptions
+
+Advance = Callable[[int, int], None]
+"""Called with (prompts, tokens) as a batch is done, for the progress bar."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """What an encoder made of a list of prompts.
+
+    Attributes:
+        vectors: float32, shape (n, d), in the order of the prompts.
+        tokens: Tokens of each prompt as the model saw it, shape (n,).
+        truncated: Prompts that were longer than the encoder's limit.
+        texts: The generated texts, where the encoder generates.
+    """
+
+    vectors: np.ndarray
+    tokens: np.ndarray
+    truncated: int = 0
+    texts: list[str] | None = None
+
+
+class Encoder(Protocol):
+    """Turns prompts into vectors; a prompt's vector depends on that prompt alone."""
+
+    form: str
+    """Form of prompt that suits this encoder: ``full`` or ``compact``."""
+
+    max_tokens: int
+    """Longest prompt, in this encoder's tokens."""
+
+    def identity(self) -> dict[str, Any]:
+        """Return what decides a vector beside the prompt, known before any prompt is seen."""
+        ...
+
+    def prepare(self, prompts: Sequence[str]) -> None:
+        """Look at the full-history prompts of the training users, once, before encoding."""
+        ...
+
+    def vector_identity(self) -> dict[str, Any]:
+        """Return :meth:`identity` with what :meth:`prepare` learned, if vectors depend on it."""
+        ...
+
+    def wrap(self, prompt: str, system: str | None) -> str:
+        """Return the prompt exactly as the model sees it (chat template and all)."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """Count the tokens of each text as part of a prompt, int64 of shape (n,)."""
+        ...
+
+    def tokenise(self, prompts: Sequence[str]) -> Any:
+        """Do the part of the work that needs no accelerator; safe in another thread."""
+        ...
+
+    def encode(self, tokenised: Any, advance: Advance) -> Encoded:
+        """Encode what :meth:`tokenise` returned."""
+        ...
+
+
+def fingerprint(content: Mapping[str, Any]) -> str:
+    """Return 32 hex digits of SHA-256 over plain values, independent of their order."""
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False, default=list)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def make_encoder(options: KnowledgeOptions) -> Encoder:
+    """Return the encoder that ``knowledge`` names; heavy libraries are imported only here."""
+    if options.knowledge == "lsa":
+        from recbole_llm4msr.knowledge.lsa import LsaEncoder
+
+        return LsaEncoder(options.knowledge_size, options.knowledge_seed)
+    if options.knowledge == "random":
+        from recbole_llm4msr.knowledge.noise import NoiseEncoder
+
+        return NoiseEncoder(options.knowledge_size, options.knowledge_seed)
+    if options.knowledge == "transformers":
+        from recbole_llm4msr.knowledge.pretrained import PretrainedEncoder
+
+        return PretrainedEncoder(options)
+    raise ValueError(f"no encoder for knowledge: {options.knowledge}")

@@ -1,0 +1,182 @@
+"""Which prompts a data set needs, each rendered exactly as the encoder will see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+
+from recbole_llm4msr.data.history import TrainingHistory
+from recbole_llm4msr.knowledge.encoder import Encoder
+from recbole_llm4msr.knowledge.folds import assign_folds
+from recbole_llm4msr.knowledge.options import KnowledgeOptions
+from recbole_llm4msr.knowledge.profiles import (
+    FULL,
+    TokenBudget,
+    item_texts,
+    profile_of,
+    scenario_statistics,
+    user_histories,
+)
+from recbole_llm4msr.knowledge.prompts import PromptTemplate
+
+SPARE_TOKENS = 16  # special tokens, and texts that join differently than they count alone
+
+
+@dataclass(frozen=True)
+class PromptPlan:
+    """All prompts of one data set.
+
+    Attributes:
+        users: Columns ``user``, ``fold`` (-1: full history), ``positives`` and ``prompt``; users
+            at or above the interaction threshold only, sorted by user and fold.
+        scenarios: One prompt per scenario, in id order.
+        items: Columns ``item`` and ``prompt`` of the training items, or ``None``.
+        folds: Fold of every training row, or ``None`` for a single fold.
+    """
+
+    users: pl.DataFrame
+    scenarios: list[str]
+    items: pl.DataFrame | None
+    folds: np.ndarray | None
+
+    @cached_property
+    def full(self) -> pl.DataFrame:
+        """The full-history prompts of the training users, which alone may be fitted on."""
+        return self.users.filter(pl.col("fold") == FULL)
+
+    def every_prompt(self) -> list[str]:
+        """All prompts, in a fixed order, with repetitions."""
+        items = [] if self.items is None else self.items["prompt"].to_list()
+        return self.users["prompt"].to_list() + self.scenarios + items
+
+
+class PromptWriter:
+    """Renders the prompts of one data set for one encoder.
+
+    Args:
+        history: The training rows, in raw tokens.
+        options: Template, language, form and lengths.
+        encoder: Counts tokens and applies its chat template.
+    """
+
+    def __init__(
+        self, history: TrainingHistory, options: KnowledgeOptions, encoder: Encoder
+    ) -> None:
+        self.history, self.options, self.encoder = history, options, encoder
+        self.template = load_template(options, encoder, history.dataset)
+        self.statistics = scenario_statistics(history, options)
+        self.profile = profile_of(history)
+        self._labels = {s["scenario"]: s for s in self.statistics}
+        self._render = self.template.renderer("user", scenarios=self.statistics)
+        has_system = self.template.has("system")
+        self._system = self.template.renderer("system")() if has_system else None
+        eol = options.knowledge_pooling == "eol" and self.template.has("eol")
+        self._ending = "\n" + self.template.renderer("eol")() if eol else ""
+
+    def plan(self) -> PromptPlan:
+        """Render every prompt that the options ask for."""
+        options = self.options
+        folds = None
+        if options.knowledge_folds > 1:
+            folds = assign_folds(self.history.rows, options.knowledge_folds, options.knowledge_seed)
+        histories = user_histories(self.history, options, folds, self._budget())
+        return PromptPlan(
+            users=self._user_prompts(histories),
+            scenarios=self._scenario_prompts(),
+            items=self._item_prompts() if options.item_knowledge else None,
+            folds=folds,
+        )
+
+    def _user_prompts(self, histories: pl.DataFrame) -> pl.DataFrame:
+        """Render the users at or above the threshold, whole or without a fold."""
+        own = histories.filter(
+            (pl.col("fold") == FULL) & (pl.col("positives") >= self.options.interaction_threshold)
+        ).select("user")
+        kept = histories.join(own, on="user", how="semi", maintain_order="left")
+        prompts = [
+            self._wrapped(self._user(user, positives, told))
+            for user, positives, told in kept.select("user", "positives", "history").iter_rows()
+        ]
+        return kept.select("user", "fold", "positives").with_columns(
+            prompt=pl.Series(prompts, dtype=pl.String)
+        )
+
+    def _user(self, user: str, positives: int, told: Sequence[dict]) -> str:
+        for part in told:
+            labels = self._labels[part["scenario"]]
+            part["name"], part["description"] = labels["name"], labels["description"]
+        return self._render(history=told, positives=positives, profile=self.profile(user))
+
+    def _scenario_prompts(self) -> list[str]:
+        render = self.template.renderer("scenario", scenarios=self.statistics)
+        return [
+            self._wrapped(render(target=s, others=[o for o in self.statistics if o is not s]))
+            for s in self.statistics
+        ]
+
+    def _item_prompts(self) -> pl.DataFrame:
+        """Render the items' texts; they are bare texts, never a chat."""
+        render = self.template.renderer("item")
+        texts = item_texts(self.history, self.options)
+        prompts = [
+            render(text=text, category=category) + self._ending
+            for text, category in texts.select("text", "category").iter_rows()
+        ]
+        return texts.select("item").with_columns(prompt=pl.Series(prompts, dtype=pl.String))
+
+    def _wrapped(self, prompt: str) -> str:
+        return self.encoder.wrap(prompt + self._ending, self._system)
+
+    def _budget(self) -> TokenBudget:
+        """Tokens left for items once the rest of the longest possible prompt is counted."""
+        count = self.encoder.count_tokens
+        empty = [
+            {"scenario": s["scenario"], "positives": 9999, "recent": [], "frequent": s["leading"]}
+            for s in self.statistics
+        ]
+        users = self.history.users if self.history.profiles is not None else [""]
+        longest = max(users, key=lambda u: sum(map(len, self.profile(u).values())), default="")
+        rest = int(count([self._wrapped(self._user(longest, 9999, empty))])[0])
+        per_item = int(count(["; "])[0])
+        return TokenBudget(
+            tokens=max(0, self.encoder.max_tokens - rest - SPARE_TOKENS),
+            count=lambda texts: count(texts) + per_item,
+        )
+
+
+def load_template(options: KnowledgeOptions, encoder: Encoder, dataset: str) -> PromptTemplate:
+    """Return the template that the options name, in the form that suits the encoder."""
+    form = encoder.form if options.prompt_form == "auto" else options.prompt_form
+    return PromptTemplate.load(options.prompt_template, options.prompt_language, form, dataset)
+
+
+def names_plan(history: TrainingHistory, options: KnowledgeOptions) -> PromptPlan:
+    """Return a plan of bare names, for vectors that know nothing of any history.
+
+    The users, their threshold and the items are those of real prompts, so that the comparison is
+    fair; there is no fold, since a name tells nothing that could be left out.
+    """
+    positives = (
+        history.rows.filter(pl.col("label") > 0.5)
+        .group_by("user")
+        .agg(positives=pl.len())
+        .filter(pl.col("positives") >= options.interaction_threshold)
+        .sort("user")
+    )
+    users = positives.select(
+        "user",
+        fold=pl.lit(FULL, dtype=pl.Int64),
+        positives="positives",
+        prompt=pl.concat_str(pl.lit("user "), "user"),
+    )
+    items = history.items.select("item", prompt=pl.concat_str(pl.lit("item "), "item"))
+    return PromptPlan(
+        users=users,
+        scenarios=[f"scenario {s}" for s in history.scenarios],
+        items=items if options.item_knowledge else None,
+        folds=None,
+    )

@@ -1,0 +1,267 @@
+"""What a prompt is written from: users' histories, scenarios' statistics and items' texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from recbole_llm4msr.data.history import TrainingHistory
+from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
+
+FULL = -1  # the "fold" of a prompt that leaves nothing out
+CountTokens = Callable[[Sequence[str]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class TokenBudget:
+    """How many tokens of history a prompt may carry, and how a text's tokens are counted."""
+
+    tokens: int
+    count: CountTokens
+
+
+def item_texts(history: TrainingHistory, options: KnowledgeOptions) -> pl.DataFrame:
+    """Return ``item``, ``text`` and ``category`` (null where unknown) of every training item.
+
+    The text joins ``item_text_fields`` (all text columns when empty). An item without any text
+    is called by its raw token, so that a data set without texts still has something to tell.
+
+    Raises:
+        KnowledgeError: A named column does not exist.
+    """
+    columns = [c for c in history.items.columns if c != "item"]
+    named = list(options.item_text_fields or ())
+    for key, field in [
+        *(("item_text_fields", f) for f in named),
+        ("item_category_field", options.item_category_field),
+    ]:
+        if field is not None and field not in columns:
+            raise KnowledgeError(
+                f"{key}: the items of {history.dataset} have no text column {field!r}; "
+                f"they have: {', '.join(columns) or 'none'}"
+            )
+    texts = named or columns
+    text = (
+        pl.concat_str([_clean(c) for c in texts], separator=", ", ignore_nulls=True)
+        if texts
+        else pl.lit("")
+    )
+    category = (
+        _clean(options.item_category_field)
+        if options.item_category_field
+        else pl.lit(None, dtype=pl.String)
+    )
+    token = pl.concat_str(pl.lit("item "), pl.col("item"))
+    return history.items.select(
+        "item",
+        text=pl.when(text.str.len_chars() > 0).then(text).otherwise(token),
+        category=category,
+    )
+
+
+def _clean(column: str) -> pl.Expr:
+    """One line per text, and null where nothing is left."""
+    text = pl.col(column).str.replace_all(r"\s+", " ").str.strip_chars()
+    return pl.when(text.str.len_chars() > 0).then(text)
+
+
+def positive_rows(history: TrainingHistory, texts: pl.DataFrame) -> pl.DataFrame:
+    """Return the positive training rows with ``text``, ``category`` and their place in time.
+
+    ``recency`` counts from the newest row of a user in a scenario, 0 first; a row without a time
+    is as old as its place in the training split says.
+    """
+    return (
+        history.rows.with_row_index("row")
+        .filter(pl.col("label") > 0.5)
+        .join(texts, on="item", how="left")
+        .with_columns(pl.col("text").fill_null(pl.concat_str(pl.lit("item "), pl.col("item"))))
+        .sort("user", "scenario", "time", "row", nulls_last=False)
+    )
+
+
+def user_histories(
+    history: TrainingHistory,
+    options: KnowledgeOptions,
+    folds: np.ndarray | None = None,
+    budget: TokenBudget | None = None,
+) -> pl.DataFrame:
+    """Gather what every user's prompt tells, one row per prompt.
+
+    Args:
+        history: The training rows.
+        options: ``prompt_history``, ``prompt_categories`` and the item fields are used.
+        folds: Fold of every training row, shape (n_rows,); ``None`` for full histories only.
+        budget: Cut the items, newest first in every scenario, so that they fit these tokens.
+
+    Returns:
+        Columns ``user``, ``fold`` (-1 for the full history), ``positives`` (positive training
+        rows the prompt may speak of) and ``history``, a list of structs in scenario order with
+        ``scenario``, ``positives``, ``recent`` (texts, newest first) and ``frequent`` (structs
+        ``name``, ``count``). Sorted by user and fold.
+    """
+    texts = item_texts(history, options)
+    told = positive_rows(history, texts)
+    parts = [told.with_columns(fold=pl.lit(FULL, dtype=pl.Int64))]
+    if folds is not None:
+        parts.append(_without_each_fold(history.rows, told, folds))
+    told = pl.concat(parts)
+    order = pl.DataFrame(
+        {"scenario": history.scenarios, "place": range(len(history.scenarios))},
+        schema={"scenario": pl.String, "place": pl.Int64},
+    )
+    by = ["user", "fold", "scenario"]
+    told = told.join(order, on="scenario", how="left").sort(
+        "user", "fold", "place", "time", "row", nulls_last=False, maintain_order=True
+    )
+    recent = told.group_by(by, maintain_order=True).tail(options.prompt_history)
+    recent = recent.reverse()  # newest first
+    if budget is not None:
+        recent = _within(recent, by, budget)
+    per_scenario = (
+        told.group_by([*by, "place"], maintain_order=True)
+        .agg(positives=pl.len())
+        .join(
+            recent.group_by(by, maintain_order=True).agg(recent="text"),
+            on=by,
+            how="left",
+        )
+        .join(_frequent(told, by, options), on=by, how="left")
+        .with_columns(pl.col("recent", "frequent").fill_null([]))
+        .sort("user", "fold", "place")
+    )
+    return (
+        per_scenario.group_by("user", "fold", maintain_order=True)
+        .agg(
+            total=pl.col("positives").sum(),
+            history=pl.struct("scenario", "positives", "recent", "frequent"),
+        )
+        .rename({"total": "positives"})
+    )
+
+
+def _without_each_fold(rows: pl.DataFrame, told: pl.DataFrame, folds: np.ndarray) -> pl.DataFrame:
+    """Repeat the positives for every fold their user has, leaving that fold's items out.
+
+    Items are left out, not rows: an item that the user met twice must not speak through its other
+    row for the one that is trained.
+    """
+    placed = rows.select("user", "item").with_columns(fold=pl.Series(folds, dtype=pl.Int64))
+    return (
+        placed.select("user", "fold")
+        .unique()
+        .join(told, on="user", how="inner")
+        .join(placed, on=["user", "fold", "item"], how="anti")
+        .select(*told.columns, "fold")
+    )
+
+
+def _within(recent: pl.DataFrame, by: list[str], budget: TokenBudget) -> pl.DataFrame:
+    """Keep the newest items of every scenario that together stay within the token budget."""
+    names = recent.select(pl.col("text").unique().sort())
+    tokens = names.with_columns(
+        tokens=pl.Series(budget.count(names["text"].to_list()), dtype=pl.Int64)
+    )
+    ranked = recent.with_columns(rank=pl.int_range(pl.len()).over(by)).with_row_index("at")
+    return (
+        ranked.join(tokens, on="text", how="left")
+        # Turn by turn: the newest of each scenario, then the second newest of each, ...
+        .sort("user", "fold", "rank", "place", maintain_order=True)
+        .filter(pl.col("tokens").cum_sum().over("user", "fold") <= budget.tokens)
+        .sort("at")
+    )
+
+
+def _frequent(told: pl.DataFrame, by: list[str], options: KnowledgeOptions) -> pl.DataFrame:
+    """The most frequent categories; items met more than once where there are no categories."""
+    has_categories = options.item_category_field is not None
+    name = "category" if has_categories else "text"
+    counts = (
+        told.filter(pl.col(name).is_not_null())
+        .group_by([*by, name])
+        .agg(count=pl.len())
+        .filter(pl.col("count") >= (1 if has_categories else 2))
+        .sort([*by, "count", name], descending=[False] * 3 + [True, False])
+        .group_by(by, maintain_order=True)
+        .head(options.prompt_categories)
+    )
+    return counts.group_by(by, maintain_order=True).agg(
+        frequent=pl.struct(pl.col(name).alias("name"), "count")
+    )
+
+
+def scenario_statistics(
+    history: TrainingHistory, options: KnowledgeOptions
+) -> list[dict[str, Any]]:
+    """Describe every scenario by its training rows, in scenario id order.
+
+    Each entry has ``scenario``, ``name``, ``description``, ``user_count``, ``item_count``,
+    ``interaction_count``, ``positive_rate``, ``leading`` (structs ``name``, ``count``: categories, or
+    items where there are none) and ``overlaps``: for every other scenario its ``name`` and the
+    ``user_share`` and ``item_share``, the parts of this scenario that are also there.
+    """
+    texts = item_texts(history, options)
+    told = positive_rows(history, texts)
+    people = _members(history, "user")
+    things = _members(history, "item")
+    leading = "category" if options.item_category_field else "text"
+    described = []
+    for place, token in enumerate(history.scenarios):
+        rows = history.rows.filter(pl.col("scenario") == token)
+        top = (
+            told.filter((pl.col("scenario") == token) & pl.col(leading).is_not_null())
+            .group_by(pl.col(leading).alias("name"))
+            .agg(count=pl.len())
+            .sort(["count", "name"], descending=[True, False])
+            .head(options.prompt_categories)
+        )
+        described.append(
+            {
+                "scenario": token,
+                "name": history.scenario_names[place],
+                "description": history.scenario_descriptions[place],
+                "user_count": len(people[token]),
+                "item_count": len(things[token]),
+                "interaction_count": rows.height,
+                "positive_rate": float(rows["label"].mean() or 0.0),
+                "leading": top.to_dicts(),
+                "overlaps": [
+                    {
+                        "name": history.scenario_names[other],
+                        "user_share": _share(people[token], people[name]),
+                        "item_share": _share(things[token], things[name]),
+                    }
+                    for other, name in enumerate(history.scenarios)
+                    if name != token
+                ],
+            }
+        )
+    return described
+
+
+def _members(history: TrainingHistory, column: str) -> dict[str, set[str]]:
+    return {
+        token: set(history.rows.filter(pl.col("scenario") == token)[column].unique())
+        for token in history.scenarios
+    }
+
+
+def _share(of: set[str], other: set[str]) -> float:
+    return len(of & other) / len(of) if of else 0.0
+
+
+def profile_of(history: TrainingHistory) -> Callable[[str], dict[str, str]]:
+    """Return a look-up from a user's raw token to the profile fields that are filled in."""
+    if history.profiles is None:
+        return lambda user: {}
+    fields = [c for c in history.profiles.columns if c != "user"]
+    rows: Iterator[tuple] = history.profiles.select("user", *fields).iter_rows()
+    known = {
+        row[0]: {f: v for f, v in zip(fields, row[1:], strict=True) if v not in (None, "")}
+        for row in rows
+    }
+    return lambda user: known.get(user, {})

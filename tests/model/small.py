@@ -68,7 +68,13 @@ class SmallData:
     name: str
 
     @classmethod
-    def load(cls, folder: Path, name: str, only_ids: bool = False) -> SmallData:
+    def load(
+        cls,
+        folder: Path,
+        name: str,
+        only_ids: bool = False,
+        split: tuple[float, float, float] = (0.8, 0.1, 0.1),
+    ) -> SmallData:
         options = {
             "data_path": str(folder),
             "checkpoint_dir": str(folder / "saved"),
@@ -76,7 +82,7 @@ class SmallData:
             "numerical_features": [] if only_ids else FLOATS,
             "TIME_FIELD": None,
             "eval_args": {
-                "split": {"RS": [0.8, 0.1, 0.1]},
+                "split": {"RS": list(split)},
                 "order": "RO",
                 "group_by": None,
                 "mode": "labeled",

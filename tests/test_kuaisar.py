@@ -10,8 +10,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from dataset_converters.simulate import simulate_kuaisar
 
+from dataset_converters.simulate import simulate_kuaisar
 from recbole_llm4msr import Config, run
 from tests.toy import toy_settings
 

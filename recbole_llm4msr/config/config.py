@@ -17,6 +17,7 @@ from recbole.utils.argument_list import dataset_arguments
 from recbole_llm4msr.config.command_line import convert, is_own_program, parse_options
 from recbole_llm4msr.config.keys import known_keys, properties_folder, unknown_keys
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
+from recbole_llm4msr.model.llm4msr import reads_knowledge
 
 #: Keys of the command that starts a run; they say where to run, not what.
 LAUNCH_KEYS = ("config_files", "nproc", "ip", "port", "world_size", "group_offset")
@@ -164,8 +165,7 @@ class Config(RecBoleConfig):
     @property
     def uses_knowledge(self) -> bool:
         """Whether the model of this run reads knowledge: an LLM4MSR with a meta level on."""
-        levels = self["use_user_meta"] or self["use_scenario_meta"]
-        return issubclass(self.model_class, LLM4MSR) and bool(levels)
+        return issubclass(self.model_class, LLM4MSR) and reads_knowledge(self)
 
     def _get_final_config_dict(self) -> dict[str, Any]:
         final = super()._get_final_config_dict()

@@ -1,7 +1,7 @@
 r"""The item level, beyond the paper: what an item is about meets what its user is interested in.
 
-The user's knowledge generates a small layer, the item's knowledge runs through it, and its output is
-one more logit. Without cross-fitted user knowledge (``knowledge_folds``) this level learns to
+The user's knowledge generates a small layer, the item's knowledge runs through it, and its output
+is one more logit. Without cross-fitted user knowledge (``knowledge_folds``) this level learns to
 recognise a training row's own item in its user's prompt, instead of the user's interests.
 """
 

@@ -23,6 +23,12 @@ from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
 KNOWLEDGE_INDEX = "knowledge_index"
 
 
+def reads_knowledge(config) -> bool:
+    """Whether a level of :class:`LLM4MSR` is on that reads knowledge."""
+    item_level = config["use_item_meta"] and config["item_knowledge"]
+    return bool(config["use_user_meta"] or config["use_scenario_meta"] or item_level)
+
+
 class KnowledgeTable(nn.Module):
     """The frozen knowledge vectors on the model's device.
 
@@ -105,8 +111,7 @@ class LLM4MSR(AbstractRecommender):
         self.USER_ID = config["USER_ID_FIELD"]
         self.ITEM_ID = config["ITEM_ID_FIELD"]
         knowledge = getattr(dataset, "knowledge", None)
-        levels = config["use_user_meta"] or config["use_scenario_meta"]
-        if knowledge is None and levels and config["knowledge"] != "none":
+        if knowledge is None and reads_knowledge(config) and config["knowledge"] != "none":
             raise ValueError(
                 f"{type(self).__name__} needs knowledge, and this data set carries none. Make the "
                 "loaders with recbole_llm4msr.data_preparation(config, dataset), or set "

@@ -116,6 +116,14 @@ def test_a_change_of_what_matters_changes_the_fingerprint(change, history, setti
     assert "made" in two.summary
 
 
+def test_items_that_only_test_rows_know_still_move_the_order(history, settings):
+    one = prepare_knowledge(settings(item_knowledge=True), history)
+    more = make_history(item_tokens=["a0", *history.item_tokens])
+    two = prepare_knowledge(settings(item_knowledge=True), more)
+    assert torch.equal(one.item[1:], two.item[2:])
+    assert two.item[1].abs().sum() == 0
+
+
 def test_other_data_has_another_fingerprint(history, settings):
     one = prepare_knowledge(settings(), history)
     two = prepare_knowledge(settings(), make_history(history.rows.rows()[:-1]))

@@ -7,7 +7,10 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 
 from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.data.loader import PackedLoader, can_pack
+from recbole_llm4msr.data.sampling import with_scenario_sampling
 from recbole_llm4msr.knowledge import prepare_knowledge
+from recbole_llm4msr.model import backbone_of
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 
 
@@ -18,12 +21,26 @@ def data_preparation(config, dataset: Dataset) -> tuple:
     nothing more. ``train_data.dataset.knowledge`` holds it afterwards.
 
     Returns:
-        ``(train_data, valid_data, test_data)``.
+        ``(train_data, valid_data, test_data)``; the first draws its rows as ``scenario_sampling``
+        says.
+
+    Raises:
+        ValueError: A setting on unbalanced scenarios does not fit the model or the data.
     """
-    loaders = recbole.data.data_preparation(config, dataset)
+    if config["scenario_loss_weight"] is not None and backbone_of(config.model_class) is None:
+        raise ValueError(
+            f"scenario_loss_weight: {config['model']} is a model of RecBole's own, with a loss of "
+            "its own; scenario_sampling balances scenarios for it"
+        )
+    train, *others = recbole.data.data_preparation(config, dataset)
+    loaders = (with_scenario_sampling(config, train), *others)
     if config.uses_knowledge:
         attach_knowledge(config, loaders[0].dataset)
-    return loaders
+    if not config["packed_loader"]:
+        return loaders
+    return tuple(
+        PackedLoader(loader, config["device"]) if can_pack(loader) else loader for loader in loaders
+    )
 
 
 def attach_knowledge(config, train: MultiScenarioDataset) -> None:

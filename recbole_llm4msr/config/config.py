@@ -7,6 +7,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from recbole.config import Config as RecBoleConfig
 from recbole.evaluator import metric_types
@@ -187,6 +188,26 @@ class Config(RecBoleConfig):
         if issubclass(wanted[0], LLM4MSR | MultiScenarioRecommender) and not wanted[1]:
             raise ConfigError(f"{self.model} needs scenarios: set SCENARIO_FIELD")
         return final
+
+    def _init_device(self) -> None:
+        """RecBole's choice of device; several processes without a GPU talk through gloo.
+
+        RecBole 1.2.1 knows several processes on NVIDIA devices only.
+        """
+        final = self.final_config_dict
+        if "local_rank" not in final or (final["use_gpu"] and torch.cuda.is_available()):
+            super()._init_device()
+            return
+        rank = final["local_rank"]
+        torch.distributed.init_process_group(
+            "gloo",
+            rank=rank + final["offset"],
+            world_size=final["world_size"],
+            init_method=f"tcp://{final['ip']}:{final['port']}",
+        )
+        final |= {"device": torch.device("cpu"), "single_spec": False, "gpu_id": ""}
+        if rank != 0:
+            final |= {"state": "error", "show_progress": False, "verbose": False}
 
     def _set_default_parameters(self) -> None:
         """RecBole's checks, around ``GAUC``, which RecBole knows as a ranking metric only.

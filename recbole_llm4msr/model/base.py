@@ -8,7 +8,8 @@ from typing import ClassVar
 import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import ContextRecommender
-from torch import nn
+
+from recbole_llm4msr.model.balance import ScenarioLoss
 
 
 class MultiScenarioRecommender(ContextRecommender):
@@ -30,12 +31,15 @@ class MultiScenarioRecommender(ContextRecommender):
 
     #: A yaml of default values for backbones that live outside this package.
     config_file: ClassVar[Path | None] = None
+    #: Whether RecBole's first-order term is part of the model.
+    uses_first_order: ClassVar[bool] = False
 
     def __init__(self, config, dataset) -> None:
         super().__init__(config, dataset)
         # RecBole's parent makes a first-order term that only factorisation machines use; left in
         # place it would be a parameter of the size of the vocabulary that never gets a gradient.
-        del self.first_order_linear
+        if not self.uses_first_order:
+            del self.first_order_linear
 
         # load parameters info
         self.SCENARIO = config["SCENARIO_FIELD"]
@@ -43,11 +47,28 @@ class MultiScenarioRecommender(ContextRecommender):
         self.input_size: int = self.num_feature_field * self.embedding_size
 
         # define layers and loss
-        self.loss = nn.BCEWithLogitsLoss()
+        self.loss = ScenarioLoss(config, dataset)
 
     def embed(self, interaction: Interaction) -> torch.Tensor:
         """Concatenate the embeddings of all fields of a row, shape ``(B, input_size)``."""
         return self.concat_embed_input_fields(interaction).flatten(start_dim=1)
+
+    def columns_of(self, field: str) -> slice:
+        """Columns of an embedded row that hold the embedding of a field.
+
+        Raises:
+            ValueError: There is no such field among those of the model.
+        """
+        fields = [  # in the order of RecBole's embedding
+            *self.token_seq_field_names,
+            *self.token_field_names,
+            *self.float_seq_field_names,
+            *self.float_field_names,
+        ]
+        if field not in fields:
+            raise ValueError(f"{field!r} is no field of the model; it has {', '.join(fields)}")
+        start = fields.index(field) * self.embedding_size
+        return slice(start, start + self.embedding_size)
 
     def scenario_of(self, interaction: Interaction) -> torch.Tensor:
         """Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
@@ -72,9 +93,16 @@ class MultiScenarioRecommender(ContextRecommender):
         """Logits of a batch, shape ``(B,)``."""
         return self.score(self.embed(interaction), self.scenario_of(interaction))
 
+    def loss_of(self, logit: torch.Tensor, interaction: Interaction) -> torch.Tensor:
+        """The loss of a batch with these logits, a scalar; LLM4MSR calls it with its own logits.
+
+        A backbone whose paper adds a term to the binary cross entropy adds it here.
+        """
+        return self.loss(logit, interaction[self.LABEL], self.scenario_of(interaction))
+
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
         """Mean binary cross entropy of the batch (on logits, so that mixed precision works)."""
-        return self.loss(self.forward(interaction), interaction[self.LABEL])
+        return self.loss_of(self.forward(interaction), interaction)
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Click probabilities, shape ``(B,)``."""

@@ -59,6 +59,41 @@ class Tower(nn.Module):
         return self.logit(self.hidden(x)).squeeze(-1)
 
 
+class PerScenario(nn.ModuleList):
+    """A module for every scenario; a row runs its own scenario's only."""
+
+    def forward(self, x: torch.Tensor, groups: ScenarioGroups) -> torch.Tensor:
+        """Send rows ``x`` (B, ...) each through its scenario's module, shape ``(B, ...)``."""
+        return groups.merge(
+            module(rows) for module, rows in zip(self, groups.split(x), strict=True)
+        )
+
+
+class Experts(nn.ModuleList):
+    """Networks of one shape that all read the same rows: ``(B, in_size) -> (B, E, H)``.
+
+    Args:
+        expert_num: Number of experts, E.
+        in_size: Width of the input.
+        hidden_sizes: Widths of an expert's layers; the last is H.
+        dropout: Dropout probability.
+    """
+
+    def __init__(
+        self, expert_num: int, in_size: int, hidden_sizes: Sequence[int], dropout: float
+    ) -> None:
+        super().__init__(mlp([in_size, *hidden_sizes], dropout) for _ in range(expert_num))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """``(B, in_size) -> (B, E, H)``."""
+        return torch.stack([expert(x) for expert in self], dim=1)
+
+
+def mix(experts: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
+    """Sum experts (B, E, H), weighted by the softmax of a gate's output (B, E): ``(B, H)``."""
+    return torch.einsum("be,beh->bh", torch.softmax(gate, dim=-1), experts)
+
+
 def init_weights(module: nn.Module) -> None:
     """Xavier-normal weights and zero biases, as RecBole's context models start."""
     if isinstance(module, nn.Embedding):

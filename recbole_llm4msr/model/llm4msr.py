@@ -148,7 +148,7 @@ class LLM4MSR(AbstractRecommender):
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
         """The backbone's own loss on the logits of the whole model."""
-        return self.backbone.loss(self.forward(interaction), interaction[self.backbone.LABEL])
+        return self.backbone.loss_of(self.forward(interaction), interaction)
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Click probabilities, shape ``(B,)``."""

@@ -1,6 +1,7 @@
 """The multi-scenario backbones, a file each. Importing this package registers them all."""
 
-from recbole_llm4msr.model.backbone.shared_bottom import SharedBottom
-from recbole_llm4msr.model.backbone.star import STAR
+import importlib
+import pkgutil
 
-__all__ = ["STAR", "SharedBottom"]
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,227 @@
+"""What each method is about, where the table of properties common to all does not reach."""
+
+from unittest import mock
+
+import pytest
+import torch
+
+from .small import only_scenario, perturb, rows
+
+
+def gradient_of_ids(model, batch):
+    """Gradient of the loss in the columns of the user's and the item's embedding."""
+    x = model.embed(batch).detach().requires_grad_()
+    scenario = model.scenario_of(batch)
+    model.score(x, scenario).sum().backward()
+    return x.grad
+
+
+# -- EPNet, PPNet, PEPNet ------------------------------------------------------------------------
+
+
+def test_the_gates_of_ppnet_train_the_ids(small):
+    """With the towers' own way to the ids cut, a gradient is left: that of the gates."""
+    model = perturb(small.build("PPNet"))
+    ids = [model.columns_of("user_id"), model.columns_of("item_id")]
+    with torch.no_grad():
+        for tower in model.towers.layers:
+            for columns in ids:
+                tower[0].weight[:, columns] = 0
+    grad = gradient_of_ids(model, small.batch)
+    assert all(grad[:, columns].any() for columns in ids)
+
+
+def test_the_gates_stop_the_gradient_of_the_rest(small):
+    """A gate reads every field, and moves none but the prior's."""
+    model = perturb(small.build("PPNet"))
+    with torch.no_grad():
+        for tower in model.towers.layers:
+            tower[0].weight[:] = 0
+            tower[0].weight[:, model.columns_of("user_id")] = 1
+    grad = gradient_of_ids(model, small.batch)
+    assert grad[:, model.columns_of("user_id")].any()
+    assert not grad[:, model.columns_of("gender")].any()
+    assert not grad[:, model.columns_of("price")].any()
+
+
+def test_gates_lie_between_nothing_and_double(small):
+    model = perturb(small.build("EPNet"))
+    x = 1 + torch.rand(len(small.batch), model.input_size)
+    gated = model.embedding_gate(x, model.scenario_of(small.batch)) / x
+    assert gated.min() > 0
+    assert gated.max() < 2
+    assert gated.std() > 0.01
+
+
+# -- M2M -----------------------------------------------------------------------------------------
+
+
+def test_meta_layers_are_made_once_a_batch(small):
+    model = small.build("M2M")
+    units = [model.attention_unit, *model.tower_units]
+    for unit in units:
+        with mock.patch.object(unit, "forward", wraps=unit.forward) as made:
+            model(small.batch)
+        assert made.call_count == 1
+        (knowledge,) = made.call_args.args
+        assert len(knowledge) == model.n_scenarios
+
+
+# -- AdaSparse -----------------------------------------------------------------------------------
+
+
+def test_alpha_grows_while_training_only(small):
+    model = small.build("AdaSparse", alpha_start=1.0, alpha_step=0.5, alpha_max=2.2)
+    seen = []
+    for _ in range(4):
+        model.train().calculate_loss(small.batch).backward()
+        seen.append(float(model.alpha))
+        model.eval()(small.batch)
+        assert float(model.alpha) == seen[-1]
+    assert seen == pytest.approx([1.5, 2.0, 2.2, 2.2])
+    copy = small.build("AdaSparse", alpha_start=1.0)
+    copy.load_state_dict(model.state_dict())
+    assert float(copy.alpha) == pytest.approx(2.2)
+
+
+@pytest.mark.parametrize("name", ["AdaSparse", "LLM4MSR_AdaSparse"])
+def test_the_regularisation_is_added_while_training_only(name, small):
+    losses = []
+    for weight in (0.0, 1.0):
+        model = small.build(name, sparsity_weight=weight, sparsity_range=[0.9, 0.95])
+        train = float(model.train().calculate_loss(small.batch).detach())
+        with torch.no_grad():
+            losses.append((train, float(model.eval().calculate_loss(small.batch))))
+    # Fresh factors are near sigmoid(0): half closed, outside the range.
+    assert losses[1][0] - losses[0][0] == pytest.approx((0.5 - 0.925) ** 2, rel=0.1)
+    assert losses[1][1] == pytest.approx(losses[0][1], abs=1e-3)
+
+
+def test_the_regularisation_closes_neurons(small):
+    model = small.build("AdaSparse", sparsity_weight=100.0, sparsity_range=[0.8, 0.9])
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+
+    @torch.no_grad()
+    def closed():
+        x, e = model.embed(small.batch), model.scenario_embedding(model.scenario_of(small.batch))
+        return float((1 - model.pruners[0](e, x, model.alpha)[1]).mean())
+
+    before = closed()
+    for _ in range(60):
+        optimizer.zero_grad()
+        model.train().calculate_loss(small.batch).backward()
+        optimizer.step()
+    assert before < 0.6
+    assert 0.75 < closed() < 0.95
+
+
+def test_pruned_neurons_of_a_binary_pruner_learn(small):
+    model = perturb(small.build("AdaSparse", pruner_form="binarization", pruner_epsilon=0.5))
+    model.train().calculate_loss(small.batch).backward()
+    assert all(p.linear.weight.grad.abs().sum() > 0 for p in model.pruners)
+
+
+# -- ADL and AdaptDHM ----------------------------------------------------------------------------
+
+with_routing = pytest.mark.parametrize("name", ["ADL", "AdaptDHM"])
+
+
+@with_routing
+def test_centres_move_in_training_only(name, small):
+    model = small.build(name)
+    centres = [model.routing.centres.clone()]
+    for _ in range(2):
+        model.train()(small.batch)
+        centres.append(model.routing.centres.clone())
+        model.eval()(small.batch)
+        assert torch.equal(model.routing.centres, centres[-1])
+    assert not torch.equal(centres[0], centres[1])
+    assert not torch.equal(centres[1], centres[2])
+    assert torch.allclose(centres[2].norm(dim=1), torch.ones(3))
+
+
+@with_routing
+def test_every_cluster_keeps_rows(name, small):
+    """Fresh embeddings are small and alike: the centres must not collapse into one."""
+    model = small.build(name).train()
+    for _ in range(100):
+        model(small.batch)
+    cluster = model.eval().routing(model.embed(small.batch))
+    assert (torch.bincount(cluster, minlength=3) >= 3).all()
+
+
+def test_routing_finds_planted_clusters(small):
+    """Three directions and a little noise: rows of a direction share a cluster."""
+    routing = small.build("ADL").routing.train()
+    numbers = torch.Generator().manual_seed(2)
+    size = routing.centres.shape[1]
+    direction = torch.nn.functional.normalize(torch.randn(3, size, generator=numbers), dim=1)
+    planted = torch.arange(90) % 3
+    for _ in range(20):
+        noise = 0.05 * torch.randn(90, size, generator=numbers)
+        cluster = routing(0.1 * (direction[planted] + noise))
+    found = [cluster[planted == i] for i in range(3)]
+    assert all((c == c[0]).all() for c in found)
+    assert len({int(c[0]) for c in found}) == 3
+
+
+def test_fewer_rows_than_clusters(small):
+    model = small.build("ADL", n_clusters=5).train()
+    assert torch.isfinite(model(rows(small.batch, [0, 1]))).all()
+    assert torch.isfinite(model.routing.centres).all()
+
+
+# -- HAMUR ---------------------------------------------------------------------------------------
+
+
+def test_the_hyper_network_runs_once_a_batch(small):
+    model = small.build("HAMUR", n_adapters=3)
+    with mock.patch.object(model.hyper, "forward", wraps=model.hyper.forward) as hyper:
+        model(small.batch)
+    assert hyper.call_count == 1
+
+
+def test_statistics_are_a_scenarios_own(small):
+    model = small.build("HAMUR").train()
+    model(rows(small.batch, only_scenario(small.batch, 2)))
+    moved = [bool(a[0].norm.running_mean.any()) for a in model.adapters]
+    assert moved == [False, True, False]
+
+
+def test_a_row_alone_in_its_scenario_leaves_the_statistics(small):
+    model = small.build("HAMUR").train()
+    one = only_scenario(small.batch, 1)[:1]
+    model.calculate_loss(rows(small.batch, torch.cat([one, only_scenario(small.batch, 2)])))
+    norms = [a[0].norm for a in model.adapters]
+    assert not norms[0].running_mean.any()
+    assert norms[1].running_mean.any()
+
+
+# -- M3oE ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["M3oE", "LLM4MSR_M3oE"])
+def test_one_scenario_has_no_others_to_share_with(name, one_scenario):
+    model = one_scenario.build(name).train()
+    model.calculate_loss(one_scenario.batch).backward()
+    backbone = getattr(model, "backbone", model)
+    assert backbone.scenario_shares().tolist() == [[1.0]]
+    assert all(p.grad is not None for p in backbone.parameters())
+
+
+def test_shares_of_the_scenario_experts(small):
+    shares = small.build("M3oE", beta_scenario=0.7).scenario_shares()
+    expected = torch.full((3, 3), 0.15) + 0.55 * torch.eye(3)
+    assert torch.allclose(shares, expected)
+
+
+# -- APG -----------------------------------------------------------------------------------------
+
+
+def test_cores_are_made_once_a_batch_and_scenario(small):
+    model = small.build("APG")
+    for layer in model.layers:
+        with mock.patch.object(layer.core, "forward", wraps=layer.core.forward) as core:
+            model(small.batch)
+        assert core.call_count == 1
+        assert core.call_args.args[0].shape == (model.n_scenarios, model.embedding_size)

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from recbole_llm4msr.knowledge import KnowledgeOptions
-from recbole_llm4msr.knowledge.pretrained import PretrainedEncoder
+from recbole_llm4msr.knowledge.pretrained import PretrainedEncoder, Tokenised
 
 SHAPES = {  # of Qwen2-0.5B and Qwen2.5-7B
     "0.5B": {
@@ -52,25 +52,26 @@ def make_model(shape: str, folder: Path) -> None:
     torch.set_default_dtype(torch.bfloat16)
     Qwen2ForCausalLM(config).save_pretrained(folder)
     torch.set_default_dtype(before)
-    words = {f"w{n}": n for n in range(WORDS)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="w0"))
-    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="w0").save_pretrained(folder)
+    # Prompts are given as token ids; the tokenizer only has to be there.
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(models.BPE({sign: n for n, sign in enumerate(alphabet)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="a").save_pretrained(folder)
 
 
-def make_prompts(count: int, prefix: int, suffix: int) -> list[str]:
+def make_prompts(count: int, prefix: int, suffix: int) -> list[list[int]]:
     """Prompts with a common opening and endings of ``suffix`` tokens give or take a half."""
     draw = torch.Generator().manual_seed(0)
-    opening = " ".join(f"w{n}" for n in torch.randint(1, WORDS, (prefix,), generator=draw))
-    endings = []
-    for at in range(count):
-        length = int(suffix * (0.5 + (at + 0.5) / count))
-        ids = torch.randint(1, WORDS - 1, (length,), generator=draw)
-        endings.append(" ".join(f"w{n}" for n in ids))
-    return [f"{opening} {ending}" for ending in endings]
+    opening = torch.randint(1, WORDS - 1, (prefix,), generator=draw).tolist()
+    lengths = [int(suffix * (0.5 + (at + 0.5) / count)) for at in range(count)]
+    return [
+        opening + torch.randint(1, WORDS - 1, (length,), generator=draw).tolist()
+        for length in lengths
+    ]
 
 
-def timed(name: str, prompts: list[str], tokens: int, work: Callable[[], object]) -> dict:
+def timed(name: str, prompts: list[list[int]], work: Callable[[], object]) -> dict:
+    tokens = sum(map(len, prompts))
     cpu, wall = time.process_time(), time.perf_counter()
     work()
     cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
@@ -115,31 +116,29 @@ def main() -> None:
                 )
             )
 
-        def encode(encoder: PretrainedEncoder, some: list[str]) -> None:
-            encoder.encode(encoder.tokenise(some), lambda *_: None)
+        def encode(encoder: PretrainedEncoder, some: list[list[int]]) -> None:
+            encoder.encode(Tokenised(some, 0), lambda *_: None)
 
         plain = encoder_of(knowledge_share_prefix=False, knowledge_batch_tokens=1)
-        tokens = int(plain.count_tokens(prompts).sum())
         encode(plain, prompts[:1])  # warm
-        timed("prefill, one by one", prompts, tokens, lambda: encode(plain, prompts))
+        timed("prefill, one by one", prompts, lambda: encode(plain, prompts))
         model = plain.runner.model
 
         # Batches in the order the prompts come in, padded to the longest: the usual way.
         mixed = prompts[::2] + prompts[1::2]
 
         def padded() -> None:
-            ids = plain.tokenise(mixed).ids
-            for at in range(0, len(ids), 4):
-                plain.runner._padded(ids[at : at + 4])
+            for at in range(0, len(mixed), 4):
+                plain.runner._padded(mixed[at : at + 4])
 
         with torch.inference_mode():
-            timed("prefill, padded batches of 4", prompts, tokens, padded)
+            timed("prefill, padded batches of 4", prompts, padded)
         for budget in arguments.budgets:
             for share in (False, True):
                 if budget == 1 and not share:
                     continue
                 ours = encoder_of(knowledge_share_prefix=share, knowledge_batch_tokens=budget)
-                ours.prepare(prompts)
+                ours.prefix = prompts[0][: arguments.prefix] if share else []
                 ours.__dict__["runner"] = type(plain.runner)(
                     model,
                     causal=True,
@@ -148,8 +147,9 @@ def main() -> None:
                     budget=budget,
                     prefix=ours.prefix,
                 )
+                encode(ours, prompts[:1])  # the prefix is computed, and checked, once per build
                 name = f"prefill, sorted, {budget} tokens{', prefix shared' if share else ''}"
-                timed(name, prompts, tokens, lambda ours=ours: encode(ours, prompts))
+                timed(name, prompts, lambda ours=ours: encode(ours, prompts))
         del model, ours
         plain.__dict__.pop("runner")
         some = prompts[len(prompts) // 2 :][: arguments.generated]
@@ -159,8 +159,7 @@ def main() -> None:
             knowledge_batch_tokens=1,
         )
         decode.runner  # noqa: B018 (loads the weights)
-        tokens = int(plain.count_tokens(some).sum())
-        timed("generate, one by one", some, tokens, lambda: encode(decode, some))
+        timed("generate, one by one", some, lambda: encode(decode, some))
 
 
 if __name__ == "__main__":

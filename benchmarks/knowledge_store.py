@@ -25,6 +25,7 @@ class Clock:
         self.wall, self.cpu = time.perf_counter(), time.process_time()
 
     def tell(self, name: str, found: np.ndarray) -> None:
+        """Print what it took."""
         wall, cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
         print(
             f"{name}: {found.shape} {found.dtype}, wall {wall:.2f} s, CPU {cpu:.2f} s, "
@@ -33,6 +34,7 @@ class Clock:
 
     @staticmethod
     def peak() -> float:
+        """Return the largest memory this process has had, in GB."""
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 

@@ -134,6 +134,8 @@ class Workbench:
             "encoder": encoder.identity(),
             **{key: getattr(options, key) for key in DECISIVE},
         }
+        if options.item_knowledge:  # the items' vectors lie in the order of all items' ids
+            request["item_order"] = fingerprint({"items": history.item_tokens})
         return cls(options, history, store, encoder, fingerprint(request), request)
 
     def plan(self) -> PromptPlan:

@@ -146,14 +146,14 @@ class Shelf:
         for number in np.unique(places[:, 0]):
             rows = np.flatnonzero(places[:, 0] == number)
             with _opened(self._chunks[number]) as chunk:
-                inside = torch.from_numpy(places[rows, 1])
-                vectors = chunk.get_tensor("vectors")[inside].numpy()
+                inside = places[rows, 1]
+                vectors = chunk.get_tensor("vectors").numpy()  # mapped, not read
+                if out is None:
+                    kind = np.float32 if raw else np.float16
+                    out = np.empty((len(keys), vectors.shape[1]), dtype=kind)
+                out[rows] = vectors[inside]
                 if raw:
-                    norms = chunk.get_tensor("norms")[inside].numpy()
-                    vectors = vectors.astype(np.float32) * norms[:, None]
-            if out is None:
-                out = np.empty((len(keys), vectors.shape[1]), dtype=vectors.dtype)
-            out[rows] = vectors
+                    out[rows] *= chunk.get_tensor("norms").numpy()[inside, None]
         return out if out is not None else np.empty((0, 0), dtype=np.float16)
 
     def write(

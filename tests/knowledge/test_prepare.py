@@ -1,8 +1,10 @@
 """The hook: the right vector for every id, re-used when nothing changed."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -114,6 +116,14 @@ def test_a_change_of_what_matters_changes_the_fingerprint(change, history, setti
     two = prepare_knowledge(settings(**change), history)
     assert one.fingerprint != two.fingerprint
     assert "made" in two.summary
+
+
+def test_items_that_only_test_rows_know_still_move_the_order(history, settings):
+    one = prepare_knowledge(settings(item_knowledge=True), history)
+    more = make_history(item_tokens=["a0", *history.item_tokens])
+    two = prepare_knowledge(settings(item_knowledge=True), more)
+    assert torch.equal(one.item[1:], two.item[2:])
+    assert two.item[1].abs().sum() == 0
 
 
 def test_other_data_has_another_fingerprint(history, settings):
@@ -228,7 +238,12 @@ def test_transformers_is_not_imported_without_an_llm():
         "import make_encoder; from recbole_llm4msr.knowledge import KnowledgeOptions; "
         "make_encoder(KnowledgeOptions()); sys.exit('transformers' in sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    import recbole_llm4msr
+
+    # Wherever the test runs, the package under test is the one that is found.
+    found = {**os.environ, "PYTHONPATH": str(Path(recbole_llm4msr.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=found, check=False)
+    assert done.returncode == 0
 
 
 def test_a_single_scenario_and_a_single_user_work(settings):

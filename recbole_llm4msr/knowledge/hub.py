@@ -1,0 +1,194 @@
+"""Models and tokenizers of the ``transformers`` library: found, loaded, cut, told apart."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from recbole_llm4msr.knowledge.options import KnowledgeError
+
+SAMPLE_BYTES = 1 << 20
+
+
+def load_tokenizer(name: str) -> Any:
+    """Load a model's tokenizer.
+
+    Raises:
+        KnowledgeError: There is none, or its vocabulary is empty.
+    """
+    from transformers import AutoTokenizer
+
+    why = "its vocabulary is empty"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(name)
+        if len(tokenizer) > len(tokenizer.all_special_ids):
+            return tokenizer
+    except Exception as error:  # the libraries behind it raise all kinds
+        why = str(error).splitlines()[0] if str(error) else repr(error)
+    raise KnowledgeError(
+        f"llm: {name} has no tokenizer that can be loaded ({why}). Save one into the model's "
+        "folder with tokenizer.save_pretrained(folder)"
+    )
+
+
+def load_model(
+    name: str, dtype: torch.dtype, device: torch.device, *, head: bool
+) -> torch.nn.Module:
+    """Load a frozen model, with its language model head or without.
+
+    Of a model with encoder and decoder only the encoder is kept. On a GPU a decoder uses flash
+    attention where that library is installed.
+
+    Raises:
+        KnowledgeError: The weights cannot be found, reached or read.
+    """
+    from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
+    from transformers.utils import logging as chatter
+
+    bar, level = chatter.is_progress_bar_enabled(), chatter.get_verbosity()
+    chatter.disable_progress_bar()
+    chatter.set_verbosity_error()  # a head that is left out is no news
+    kind = AutoModelForCausalLM if head else AutoModel
+    try:
+        with explained(name):
+            causal = is_causal(AutoConfig.from_pretrained(name))
+            flash = device.type == "cuda" and causal and has_flash_attention()
+            attention = {"attn_implementation": "flash_attention_2"} if flash else {}
+            model = kind.from_pretrained(name, dtype=dtype, **attention)
+    finally:
+        chatter.set_verbosity(level)
+        if bar:
+            chatter.enable_progress_bar()
+    if getattr(model.config, "is_encoder_decoder", False):
+        model = model.get_encoder()
+    return model.eval().requires_grad_(False).to(device)
+
+
+def is_causal(config: Any) -> bool:
+    """Tell a decoder, whose tokens see only what came before, from an encoder."""
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL,
+    )
+    from transformers.models.auto.modeling_auto import (
+        MODEL_FOR_MASKED_LM_MAPPING_NAMES as MASKED,
+    )
+
+    if getattr(config, "is_encoder_decoder", False) or not getattr(config, "is_causal", True):
+        return False
+    # BERT and its kin stand in both tables: they can be run as decoders, but are not.
+    return config.model_type in CAUSAL and config.model_type not in MASKED
+
+
+def blocks_of(model: torch.nn.Module) -> tuple[torch.nn.Module, str] | None:
+    """Return the module that holds the list of transformer blocks, and the list's name."""
+    for owner in model.modules():
+        for name in ("layers", "layer", "h", "block"):
+            if isinstance(getattr(owner, name, None), torch.nn.ModuleList):
+                return owner, name
+    return None
+
+
+def cut_behind(model: torch.nn.Module, depth: int) -> None:
+    """Drop the blocks behind the wanted one, and with them the final norm that belongs to them."""
+    found = blocks_of(model)
+    if found is None:
+        if depth == model.config.num_hidden_layers:
+            return
+        raise KnowledgeError("knowledge_layer: the blocks of this model were not found; use -1")
+    owner, name = found
+    if depth == len(getattr(owner, name)):
+        return
+    setattr(owner, name, getattr(owner, name)[:depth])
+    model.config.num_hidden_layers = depth
+    for norm in ("norm", "ln_f", "final_layer_norm", "final_layernorm"):
+        if isinstance(getattr(owner, norm, None), torch.nn.Module):
+            setattr(owner, norm, torch.nn.Identity())
+
+
+def depth_of(config: Any, layer: int) -> int:
+    """Turn ``knowledge_layer`` into how many blocks to run."""
+    text = getattr(config, "get_text_config", lambda: config)()
+    depth = int(text.num_hidden_layers)
+    wanted = layer if layer >= 0 else depth + 1 + layer
+    if not 1 <= wanted <= depth:
+        raise KnowledgeError(
+            f"knowledge_layer: {layer} is not a layer; this model has 1 to {depth} (or -1 to "
+            f"-{depth})"
+        )
+    return wanted
+
+
+def has_flash_attention() -> bool:
+    """Tell whether the flash attention library can be used here."""
+    from transformers.utils import is_flash_attn_2_available
+
+    return is_flash_attn_2_available()
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device of ``knowledge_device``; ``auto`` is a GPU where there is one.
+
+    Raises:
+        KnowledgeError: ``name`` is no device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        return torch.device(name)
+    except RuntimeError as error:
+        raise KnowledgeError(f"knowledge_device: {name!r} is no device of torch") from error
+
+
+def dtype_of(name: str, device: torch.device) -> torch.dtype:
+    """Return the precision of ``knowledge_dtype``; ``auto`` is bfloat16 where it is native."""
+    if name != "auto":
+        return getattr(torch, name)
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    native = torch.backends.cpu.get_cpu_capability() in ("AVX512", "AMX") and (
+        torch.cpu._is_avx512_bf16_supported()
+    )
+    return torch.bfloat16 if native else torch.float32
+
+
+def revision(name: str, config: Any) -> str:
+    """Return the hub's commit, or a fingerprint of the files of a local folder.
+
+    Weights are sampled (size, first and last MiB): two models differ there, and a hash of every
+    byte of a large model would take longer than many a build.
+    """
+    folder = Path(name)
+    if not folder.is_dir():
+        return str(getattr(config, "_commit_hash", None) or "unknown")
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix not in (".json", ".safetensors", ".bin", ".txt", ".model", ".jinja"):
+            continue
+        size = path.stat().st_size
+        digest.update(f"{path.name}\x1f{size}\x1e".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(SAMPLE_BYTES))
+            if size > 2 * SAMPLE_BYTES:
+                file.seek(-SAMPLE_BYTES, 2)
+            digest.update(file.read())
+    return digest.hexdigest()[:32]
+
+
+@contextmanager
+def explained(name: str) -> Any:
+    """Turn what the hub and the loader raise into one message that says what to do."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError, ImportError) as error:
+        why = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        where = "is a folder, but" if Path(name).is_dir() else "is no folder here, and as a hub id"
+        raise KnowledgeError(
+            f"llm: {name} {where} it cannot be loaded: {why}\n"
+            "What helps: --llm=/folder/of/a/downloaded/model; a server with --knowledge=endpoint "
+            "--endpoint_url=...; or --knowledge=lsa, which needs no model. A gated model needs a "
+            "login at the hub; without a network HF_HUB_OFFLINE=1 saves the waiting."
+        ) from error

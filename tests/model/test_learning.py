@@ -96,7 +96,7 @@ def interests(data_folder) -> Planted:
 
 def interest_auc(name: str, planted: Planted) -> float:
     model = planted.data.build(name, embedding_size=8)
-    fit(model, planted.train, n_epochs=15)
+    fit(model, planted.train, n_epochs=10)
     with torch.no_grad():
         return auc(model.predict(planted.test), planted.answer)
 

@@ -75,16 +75,11 @@ def auc(scores: torch.Tensor, answer: torch.Tensor) -> float:
     return float(((right > wrong).double() + 0.5 * (right == wrong).double()).mean())
 
 
-#: Models for which the rate of the others is too fast: APG multiplies five matrices a layer.
-LEARNING_RATES = {"APG": 0.005, "LLM4MSR_APG": 0.005}
-
-
 def fit(model: torch.nn.Module, train: Interaction, n_epochs: int, seed: int = 4) -> None:
     """Train by Adam on batches of 256 rows, at a rate that finds simple answers quickly."""
     shuffler = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    rate = LEARNING_RATES.get(type(model).__name__, 0.02)
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.02)
     model.train()
     for _ in range(n_epochs):
         for index in torch.randperm(len(train), generator=shuffler).split(256):

@@ -208,7 +208,7 @@ def test_bfloat16(name, small):
 @every_model
 def test_runs_on_ids_alone(name, only_ids):
     model = only_ids.build(name)
-    losses = train_steps(model, only_ids.batch, 15)
+    losses = train_steps(model, only_ids.batch, 8)
     assert losses[-1] < losses[0]
 
 

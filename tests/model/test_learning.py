@@ -68,7 +68,7 @@ def test_the_bound_of_a_model_blind_to_scenarios(tastes):
 @pytest.mark.parametrize("name", BACKBONES)
 def test_tastes_are_found(name, tastes):
     model = tastes.data.build(name, embedding_size=8)
-    fit(model, tastes.train, n_epochs=20)
+    fit(model, tastes.train, n_epochs=12)
     with torch.no_grad():
         found = auc_by_scenario(tastes, model.predict(tastes.test))
     assert min(found["base"], found["conflict"], found["unrelated"]) >= 0.9
@@ -96,7 +96,7 @@ def interests(data_folder) -> Planted:
 
 def interest_auc(name: str, planted: Planted) -> float:
     model = planted.data.build(name, embedding_size=8)
-    fit(model, planted.train, n_epochs=25)
+    fit(model, planted.train, n_epochs=10)
     with torch.no_grad():
         return auc(model.predict(planted.test), planted.answer)
 

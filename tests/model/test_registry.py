@@ -169,27 +169,26 @@ def test_a_package_brings_the_backbone_of_the_document(package, tmp_path):
         assert f"{name} ['logloss', 'logloss@mean', 'logloss@s0'" in said
 
 
-def test_a_package_may_be_imported_first(package):
-    """Then its own import is what asks for the backbones of installed packages."""
-    script = (
-        "from gated_dnn.model import GatedDNN; import recbole.utils; "
-        "from recbole_llm4msr import get_model; "
-        "assert get_model('GatedDNN') is GatedDNN is get_model('LLM4MSR_GatedDNN').backbone_class; "
-        "assert recbole.utils.get_model('LLM4MSR_GatedDNN').backbone_class is GatedDNN"
-    )
-    run_script(script, package)
+IMPORTED_FIRST = """
+from gated_dnn.model import GatedDNN
+import recbole.utils
+from recbole_llm4msr import get_model
+assert get_model("GatedDNN") is GatedDNN is get_model("LLM4MSR_GatedDNN").backbone_class
+assert recbole.utils.get_model("LLM4MSR_GatedDNN").backbone_class is GatedDNN
+try:
+    get_model("LLM4MSR_Broken")
+except ValueError as error:
+    print(error)
+"""
 
 
-def test_a_broken_package_stops_nobody_else(package):
-    (package / "gated_dnn" / "model.py").write_text("import of_a_package_that_is_not_there\n")
-    script = (
-        "from recbole_llm4msr import get_model\n"
-        "get_model('STAR')\n"
-        "try: get_model('LLM4MSR_GatedDNN')\n"
-        "except ValueError as error: print(error)"
-    )
-    said = run_script(script, package)
-    assert "GatedDNN is announced by an installed package as gated_dnn.model:GatedDNN" in said
+def test_a_package_may_be_imported_first_and_a_broken_one_stops_nobody_else(package):
+    """The first import is what asks for the backbones of installed packages, its own too."""
+    (package / "broken.py").write_text("import of_a_package_that_is_not_there\n")
+    announced = package / "gated_dnn-1.0.dist-info" / "entry_points.txt"
+    announced.write_text(announced.read_text() + "Broken = broken:Broken\n")
+    said = run_script(IMPORTED_FIRST, package)
+    assert "Broken is announced by an installed package as broken:Broken" in said
     assert "No module named 'of_a_package_that_is_not_there'" in said
 
 

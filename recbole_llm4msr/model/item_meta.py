@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from recbole_llm4msr.model.layers import each_times
 from recbole_llm4msr.model.meta import KnowledgeEncoder
 
 
@@ -17,7 +18,7 @@ class ItemMetaNetwork(nn.Module):
     r"""A generated interaction of user and item knowledge, in parallel: ``(B,)`` logits.
 
     .. math::
-        v = \mathrm{SiLU}(E\,\mathrm{LayerNorm}(k_i)), \qquad
+        v = \mathrm{SiLU}(E k_i + e), \qquad
         h = \mathrm{SiLU}(S(z_u)\,v + b(z_u)), \qquad \mathrm{logit} = w^\top h
 
     with the code :math:`z_u` of the user's knowledge, and a generated matrix
@@ -53,5 +54,5 @@ class ItemMetaNetwork(nn.Module):
         code = self.user_encoder(user)  # (B, K)
         v = self.item_encoder(item)  # (B, r)
         core = self.core(code).view(-1, self.rank, self.rank)  # (B, r, r)
-        h = torch.bmm(core, v.unsqueeze(-1)).squeeze(-1) + self.bias(code)
+        h = each_times(core, v) + self.bias(code)
         return self.logit(nn.functional.silu(h)).squeeze(-1)

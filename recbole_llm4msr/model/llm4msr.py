@@ -7,9 +7,11 @@ Reference:
 
 from __future__ import annotations
 
+from copy import copy
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.utils import InputType, ModelType
@@ -30,7 +32,9 @@ def reads_knowledge(config) -> bool:
 
 
 class KnowledgeTable(nn.Module):
-    """The frozen knowledge vectors on the model's device.
+    """The frozen knowledge vectors on the model's device, each with mean zero and variance one.
+
+    Normalised here, once, what makes codes of them need not care at which scale they were stored.
 
     The vectors are no part of a checkpoint (they can be large, and they are in the store); their
     fingerprint is, so that a checkpoint never meets vectors it was not trained with.
@@ -50,14 +54,16 @@ class KnowledgeTable(nn.Module):
         fingerprint: str,
     ) -> None:
         super().__init__()
-        self.register_buffer("user", user, persistent=False)
-        self.register_buffer("scenario", scenario, persistent=False)
-        self.register_buffer("item", item, persistent=False)
+        for level, vectors in (("user", user), ("scenario", scenario), ("item", item)):
+            normal = None if vectors is None else F.layer_norm(vectors, vectors.shape[1:])
+            self.register_buffer(level, normal, persistent=False)
         self.fingerprint = fingerprint
 
     def __deepcopy__(self, memo: dict) -> KnowledgeTable:
         """A copy of a model shares the vectors: RecBole copies models just to count operations."""
-        return KnowledgeTable(self.user, self.scenario, self.item, self.fingerprint)
+        twin = copy(self)
+        twin._buffers = dict(self._buffers)
+        return twin
 
     def get_extra_state(self) -> str:
         """Put the fingerprint into the checkpoint."""
@@ -165,13 +171,13 @@ class LLM4MSR(AbstractRecommender):
         scenario = self.backbone.scenario_of(interaction)  # (B,)
         user = self.knowledge_index(interaction)  # (B,)
         if self.user_meta is not None:
-            x = self.user_meta(x, self.knowledge.user[user])
+            x = self.user_meta(x, self.knowledge.user.index_select(0, user))
         logit = self.backbone.score(x, scenario)  # (B,)
         if self.scenario_meta is not None:
             logit = logit + self.scenario_meta(x, scenario, self.knowledge.scenario)
         if self.item_meta is not None:
-            item = self.knowledge.item[interaction[self.ITEM_ID]]  # (B, d_i)
-            logit = logit + self.item_meta(self.knowledge.user[user], item)
+            item = self.knowledge.item.index_select(0, interaction[self.ITEM_ID])  # (B, d_i)
+            logit = logit + self.item_meta(self.knowledge.user.index_select(0, user), item)
         return logit
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:

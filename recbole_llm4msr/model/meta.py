@@ -17,18 +17,16 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers import ScenarioGroups
+from recbole_llm4msr.model.layers import ScenarioGroups, each_times
 
 
 class KnowledgeEncoder(nn.Module):
     r"""The part of a meta network that its layers share: knowledge to code.
 
-    .. math:: z = \mathrm{SiLU}(A\,\mathrm{LayerNorm}(k) + a)
-
-    The normalisation makes the code independent of the scale at which knowledge was stored.
+    .. math:: z = \mathrm{SiLU}(A k + a)
 
     Args:
-        knowledge_size: Width of a knowledge vector.
+        knowledge_size: Width of a knowledge vector, which is normalised already.
         code_size: Width of the code.
         dropout: Dropout probability on the code.
     """
@@ -36,13 +34,12 @@ class KnowledgeEncoder(nn.Module):
     def __init__(self, knowledge_size: int, code_size: int, dropout: float) -> None:
         super().__init__()
         self.encode = nn.Sequential(
-            nn.LayerNorm(knowledge_size),
             nn.Linear(knowledge_size, code_size),
             nn.SiLU(),
             nn.Dropout(dropout),
         )
-        nn.init.xavier_normal_(self.encode[1].weight)
-        nn.init.zeros_(self.encode[1].bias)
+        nn.init.xavier_normal_(self.encode[0].weight)
+        nn.init.zeros_(self.encode[0].bias)
 
     def forward(self, knowledge: torch.Tensor) -> torch.Tensor:
         """``(N, knowledge_size) -> (N, code_size)``."""
@@ -95,7 +92,7 @@ class LowRankWeight(nn.Module):
     def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
         """:math:`U S(z) V x` for every row: ``(B, D), (B, K) -> (B, D)``."""
         core = self.core(code).view(-1, self.rank, self.rank)  # (B, r, r)
-        return self.up(torch.bmm(core, self.down(x).unsqueeze(-1)).squeeze(-1))
+        return self.up(each_times(core, self.down(x)))
 
 
 class DiagonalWeight(nn.Module):

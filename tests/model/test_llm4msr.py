@@ -164,3 +164,10 @@ def test_the_twin_is_named_after_its_backbone():
     twin = get_model("LLM4MSR_STAR")
     assert twin.__name__ == "LLM4MSR_STAR"
     assert twin.backbone_class is get_model("STAR")
+
+
+def test_the_vectors_are_normalised_once(small):
+    given, kept = small.train.knowledge.user, small.build("LLM4MSR_STAR").knowledge.user
+    for mine, raw in zip(kept, given, strict=True):
+        expected = (raw - raw.mean()) / (raw.var(unbiased=False) + 1e-5).sqrt()
+        assert close(mine, expected)

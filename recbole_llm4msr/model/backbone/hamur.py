@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, init_weights, mlp
+from recbole_llm4msr.model.layers import ScenarioGroups, each_times, init_weights, mlp
 from recbole_llm4msr.model.registry import register_backbone
 
 
@@ -71,9 +71,9 @@ class HyperAdapter(nn.Module):
 
     def forward(self, h: torch.Tensor, core: torch.Tensor) -> torch.Tensor:
         """Adapt rows ``h`` (B_s, H) by their ``core`` I(x), shape ``(B_s, k, k)``."""
-        z = torch.bmm(core, self.down_in(h).unsqueeze(-1)).squeeze(-1)  # (B_s, k)
+        z = each_times(core, self.down_in(h))  # (B_s, k)
         z = torch.sigmoid(self.down_out(z))  # (B_s, A)
-        z = torch.bmm(core, self.up_in(z).unsqueeze(-1)).squeeze(-1)  # (B_s, k)
+        z = each_times(core, self.up_in(z))  # (B_s, k)
         return h + self.norm(self.up_out(z))
 
 

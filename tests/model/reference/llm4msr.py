@@ -6,11 +6,8 @@ from .arithmetic import dense, relu, sigmoid, weights
 
 
 def code(w, path, knowledge):
-    """SiLU(A LayerNorm(k) + a)."""
-    k = knowledge.double()
-    k = (k - k.mean()) / (((k - k.mean()) ** 2).mean() + 1e-5).sqrt()
-    k = w[f"{path}.encoder.encode.0.weight"] * k + w[f"{path}.encoder.encode.0.bias"]
-    z = dense(w.linear(f"{path}.encoder.encode.1"), k)
+    """SiLU(A k + a)."""
+    z = dense(w.linear(f"{path}.encoder.encode.0"), knowledge.double())
     return z * sigmoid(z)
 
 

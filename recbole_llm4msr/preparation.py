@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import recbole.data
 from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
@@ -35,7 +37,7 @@ def data_preparation(config, dataset: Dataset) -> tuple:
     train, *others = recbole.data.data_preparation(config, dataset)
     loaders = (with_scenario_sampling(config, train), *others)
     if config.uses_knowledge:
-        attach_knowledge(config, loaders[0].dataset)
+        attach_knowledge(config, [loader.dataset for loader in loaders])
     if not config["packed_loader"]:
         return loaders
     return tuple(
@@ -43,12 +45,24 @@ def data_preparation(config, dataset: Dataset) -> tuple:
     )
 
 
-def attach_knowledge(config, train: MultiScenarioDataset) -> None:
-    """Make or re-use the knowledge of a training split, and put it there."""
+def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:
+    """Make or re-use the knowledge of the training split, and put it where the model finds it.
+
+    Args:
+        config: Configuration; ``knowledge_features`` also makes plain features of the vectors.
+        splits: The training split, then the others.
+    """
+    train, *others = splits
     train.knowledge = prepare_knowledge(config, train.training_history())
     if train.knowledge is None:
-        train.logger.info("Knowledge: none, so the model is its backbone alone.")
+        train.logger.info("Knowledge: none, so the model runs without it.")
         return
     train.logger.info(train.knowledge.summary)
     if train.knowledge.train_index is not None:
         train.inter_feat.update(Interaction({KNOWLEDGE_INDEX: train.knowledge.train_index}))
+    if config["knowledge_features"]:
+        from recbole_llm4msr.knowledge.features import attach_features  # brings scikit-learn
+
+        attach_features(
+            train, others, train.knowledge, config["knowledge_features"], config["knowledge_seed"]
+        )

@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable
 from functools import cache
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ class ScenarioTrainerMixin:
 
     def __init__(self, config, model: torch.nn.Module) -> None:
         super().__init__(config, model)
+        self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
         self.distributed = not config["single_spec"]
         self.by_scenario = config["eval_type"] == EvaluatorType.VALUE
         if self.by_scenario:
@@ -147,6 +149,12 @@ class ScenarioTrainerMixin:
         """
         compat.load_checkpoint(resume_file)
         super().resume_checkpoint(resume_file)
+
+
+def _free_name(path: Path) -> Path:
+    """A name that no file has: RecBole's holds the second, and two runs can share that."""
+    names = (path.with_stem(f"{path.stem}-{i}") for i in count(2))
+    return next(name for name in chain([path], names) if not name.exists())
 
 
 class MultiScenarioTrainer(ScenarioTrainerMixin, Trainer, GradientAveraging):

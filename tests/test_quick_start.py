@@ -170,3 +170,16 @@ def test_checkpoint_that_is_none_is_named(tmp_path) -> None:
     (tmp_path / "x.pth").write_text("not one")
     with pytest.raises(CheckpointError, match=r"x\.pth: this is not a checkpoint"):
         load_data_and_model(tmp_path / "x.pth")
+
+
+@pytest.mark.parametrize("spec", ["pca:3", "kmeans:4"])
+@pytest.mark.parametrize("folds", [1, 2])
+def test_knowledge_can_be_plain_features_of_any_model(toy, tmp_path, spec, folds) -> None:
+    settings = toy_settings(tmp_path, epochs=1, knowledge="lsa", knowledge_folds=folds)
+    plain = run("DeepFM", "toy", config_dict=settings)
+    with_features = run("DeepFM", "toy", config_dict={**settings, "knowledge_features": spec})
+    assert with_features["test_result"] != plain["test_result"]
+    _, checkpoint = sorted((tmp_path / "saved").glob("*.pth"), key=lambda p: p.stat().st_mtime)
+    model = load_data_and_model(checkpoint)[1]
+    names = [*model.token_field_names, *model.float_field_names]
+    assert sum("knowledge" in name for name in names) == (3 if spec == "pca:3" else 1)

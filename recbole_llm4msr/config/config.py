@@ -164,7 +164,9 @@ class Config(RecBoleConfig):
 
     @property
     def uses_knowledge(self) -> bool:
-        """Whether the model of this run reads knowledge: an LLM4MSR with a meta level on."""
+        """Whether this run reads knowledge: in a meta level of LLM4MSR, or as plain features."""
+        if self["knowledge_features"] and self.multi_scenario:
+            return True
         return issubclass(self.model_class, LLM4MSR) and reads_knowledge(self)
 
     def _get_final_config_dict(self) -> dict[str, Any]:

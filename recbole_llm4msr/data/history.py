@@ -46,10 +46,15 @@ class TrainingHistory:
     def fingerprint(self) -> str:
         """SHA-256 over exactly the rows, texts, names and profiles a prompt can be made of."""
         digest = hashlib.sha256()
-        for frame in (self.rows, self.items, self.profiles):
-            if frame is not None:
-                digest.update(repr(frame.schema).encode())
-                digest.update(frame.hash_rows(seed=0).to_numpy().tobytes())
+        frames = [frame for frame in (self.rows, self.items, self.profiles) if frame is not None]
+        for column in (column for frame in frames for column in frame):
+            digest.update(column.name.encode() + b"\x1e")
+            if column.dtype == pl.String:
+                # The values themselves, so that other versions of polars find the same.
+                digest.update("\x1f".join(column.fill_null("\x00")).encode() + b"\x1e")
+            else:
+                digest.update(column.is_null().to_numpy().tobytes())
+                digest.update(column.fill_null(0).to_numpy().tobytes())
         for texts in (
             self.users,
             self.scenarios,

@@ -12,7 +12,8 @@ from recbole_llm4msr.publish import publish  # noqa: E402  (RecBole has to be im
 
 publish()
 
-from recbole_llm4msr.config import Config  # noqa: E402
+from recbole_llm4msr.compat import CheckpointError  # noqa: E402
+from recbole_llm4msr.config import Config, ConfigError  # noqa: E402
 from recbole_llm4msr.data import MultiScenarioDataset, create_dataset  # noqa: E402
 from recbole_llm4msr.model import (  # noqa: E402
     LLM4MSR,
@@ -30,7 +31,9 @@ from recbole_llm4msr.trainer import get_trainer  # noqa: E402
 
 __all__ = [
     "LLM4MSR",
+    "CheckpointError",
     "Config",
+    "ConfigError",
     "MultiScenarioDataset",
     "MultiScenarioRecommender",
     "create_dataset",

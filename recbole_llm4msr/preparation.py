@@ -7,6 +7,7 @@ from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 
 from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.data.loader import PackedLoader, can_pack
 from recbole_llm4msr.data.sampling import with_scenario_sampling
 from recbole_llm4msr.knowledge import prepare_knowledge
 from recbole_llm4msr.model import backbone_of
@@ -35,7 +36,11 @@ def data_preparation(config, dataset: Dataset) -> tuple:
     loaders = (with_scenario_sampling(config, train), *others)
     if config.uses_knowledge:
         attach_knowledge(config, loaders[0].dataset)
-    return loaders
+    if not config["packed_loader"]:
+        return loaders
+    return tuple(
+        PackedLoader(loader, config["device"]) if can_pack(loader) else loader for loader in loaders
+    )
 
 
 def attach_knowledge(config, train: MultiScenarioDataset) -> None:

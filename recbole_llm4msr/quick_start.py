@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 from contextlib import contextmanager
 from logging import getLogger
 from pathlib import Path
@@ -17,7 +16,8 @@ from recbole.utils import get_flops, init_logger, init_seed
 
 from recbole_llm4msr import compat, report
 from recbole_llm4msr.config import Config
-from recbole_llm4msr.data import TrainingHistory, create_dataset
+from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
+from recbole_llm4msr.distributed import first_process_first
 from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import get_model
 from recbole_llm4msr.preparation import data_preparation
@@ -72,23 +72,27 @@ def run_recbole(
     queue: Any = None,
 ) -> dict[str, Any]:
     """:func:`run` in this process; ``queue`` gets the result when a launcher waits for it."""
-    # RecBole 1.2.1 makes its scaler anew every epoch, by a name that torch calls old every time.
-    warnings.filterwarnings("ignore", r".*GradScaler", FutureWarning)
     phases = _Phases()
     with phases("configuration"):
         config = Config(model, dataset, config_file_list, config_dict)
+        with first_process_first(config):
+            made = config.multi_scenario and ensure_dataset(config)
+        if made and config["single_spec"]:  # read the settings that the data set has brought
+            config = Config(model, dataset, config_file_list, config_dict)
         init_seed(config["seed"], config["reproducibility"])
+        # RecBole makes this folder too, but two of its processes would race for it.
+        Path("log", config["model"]).mkdir(parents=True, exist_ok=True)
         init_logger(config)
     logger = getLogger()
     logger.info(sys.argv)
     logger.info(config)
 
-    with phases("data"):
+    with phases("data"), first_process_first(config):
         dataset = create_dataset(config)
-        logger.info(dataset)
-    with phases("split and knowledge"):
-        loaders = data_preparation(config, dataset)
-        train_data, valid_data, test_data = loaders
+    logger.info(dataset)
+    with phases("split and knowledge"), first_process_first(config):
+        train_data, valid_data, test_data = data_preparation(config, dataset)
+    Path(config["checkpoint_dir"]).mkdir(parents=True, exist_ok=True)
     with phases("model"):
         init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
         model = get_model(config["model"]) if config.model_class is None else config.model_class
@@ -161,6 +165,10 @@ def load_data_and_model(model_file: str | Path) -> tuple:
     """
     checkpoint = compat.load_checkpoint(model_file)
     config = checkpoint["config"]
+    # One process, on what this machine has, wherever and by however many it was trained.
+    gpu = config["use_gpu"] and torch.cuda.is_available()
+    config["device"] = torch.device("cuda" if gpu else "cpu")
+    config["single_spec"], config["local_rank"] = True, 0
     init_seed(config["seed"], config["reproducibility"])
     init_logger(config)
     dataset = create_dataset(config)
@@ -197,10 +205,13 @@ def objective_function(
     model = config.model_class(config, loaders[0].dataset).to(config["device"])
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     score, valid_result = trainer.fit(loaders[0], loaders[1], verbose=False, saved=saved)
+    test_result = trainer.evaluate(loaders[2], load_best_model=saved)
+    if "ray" in sys.modules:  # a trial of Ray's hears of its result so, as in RecBole
+        recbole_quick_start.tune.report(**test_result)
     return {
         "model": config["model"],
         "best_valid_score": score,
         "valid_score_bigger": config["valid_metric_bigger"],
         "best_valid_result": valid_result,
-        "test_result": trainer.evaluate(loaders[2], load_best_model=saved),
+        "test_result": test_result,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,14 @@ import torch
 from recbole.evaluator.collector import DataStruct
 from recbole.trainer import Trainer
 from recbole.utils import EvaluatorType, ModelType
+from torch.nn.utils import clip_grad_norm_
+from torch.optim import Optimizer
+from tqdm import tqdm
 
 from recbole_llm4msr import compat
+from recbole_llm4msr.distributed import GradientAveraging
 from recbole_llm4msr.evaluation import ScenarioCollector, ScenarioEvaluator
+from recbole_llm4msr.optimizer import HybridOptimizer, hybrid, make_tables_sparse
 
 
 class ScenarioTrainerMixin:
@@ -26,13 +32,73 @@ class ScenarioTrainerMixin:
 
     def __init__(self, config, model: torch.nn.Module) -> None:
         super().__init__(config, model)
+        self.distributed = not config["single_spec"]
         self.by_scenario = config["eval_type"] == EvaluatorType.VALUE
         if self.by_scenario:
             self.eval_collector = ScenarioCollector(config)
 
+    def _build_optimizer(self, **kwargs: Any) -> Optimizer | HybridOptimizer:
+        """RecBole's optimiser; with sparse tables, one of their own beside it."""
+        choice = self.config["embedding_optimizer"] or "dense"
+        tables = make_tables_sparse(self.model, choice) if "params" not in kwargs else []
+        if not tables:
+            return super()._build_optimizer(**kwargs)
+        if self.clip_grad_norm:
+            raise ValueError("clip_grad_norm needs `embedding_optimizer: dense`")
+        if self.weight_decay:
+            self.logger.warning("weight_decay does not reach the embeddings: they are sparse.")
+        sparse = {id(table) for table in tables}
+        rest = [p for p in self.model.parameters() if id(p) not in sparse]
+        dense = super()._build_optimizer(params=rest, **kwargs)
+        return hybrid(dense, tables, choice, self.learning_rate)
+
+    def _train_epoch(
+        self,
+        train_data,
+        epoch_idx: int,
+        loss_func: Callable | None = None,
+        show_progress: bool = False,
+    ) -> float:
+        """One epoch; the sum of the losses of its batches.
+
+        Unlike RecBole's, a step does not wait for the device: losses add up there, and NaN is
+        looked for every ``nan_check_interval`` steps and at the end.
+        """
+        self.model.train()
+        loss_func = loss_func or self.model.calculate_loss
+        if self.distributed and train_data.shuffle:
+            train_data.sampler.set_epoch(epoch_idx)
+        scaler = torch.amp.GradScaler(self.device.type, enabled=self.enable_scaler)
+        dtype = getattr(torch, self.config["amp_dtype"])
+        total = torch.zeros((), device=self.device)
+        batches = tqdm(
+            train_data, f"Train {epoch_idx:>5}", len(train_data), disable=not show_progress
+        )
+        for step, interaction in enumerate(batches, start=1):
+            interaction = interaction.to(self.device)
+            self.optimizer.zero_grad()
+            with torch.autocast(self.device.type, dtype, enabled=self.enable_amp):
+                losses = loss_func(interaction)
+            loss = sum(losses) if isinstance(losses, tuple) else losses
+            scaler.scale(loss).backward()
+            if self.distributed:
+                self.average_gradients()
+            if self.clip_grad_norm:
+                clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
+            scaler.step(self.optimizer)
+            scaler.update()
+            total += loss.detach()
+            if step % self.config["nan_check_interval"] == 0:
+                self._check_nan(total)
+        self._check_nan(total)
+        if self.distributed:
+            self.average_statistics()
+        return total.item()
+
     def evaluate(self, eval_data, *args: Any, **kwargs: Any) -> dict[str, float] | None:
         """RecBole's evaluation, with a key per scenario; see :class:`ScenarioEvaluator`."""
         if self.by_scenario and eval_data:
+            self.eval_collector.total_rows = eval_data.sample_size if self.distributed else None
             scenarios = getattr(eval_data.dataset, "scenario_tokens", [])
             if getattr(self.evaluator, "scenarios", None) != scenarios:
                 self.evaluator = ScenarioEvaluator(self.config, scenarios)
@@ -47,6 +113,10 @@ class ScenarioTrainerMixin:
             interaction, scores, positive_u, positive_i = self._neg_sample_batch_eval(batch)
             collector.eval_batch_collect(scores, interaction, positive_u, positive_i)
         return collector.get_data_struct()
+
+    def _map_reduce(self, result: dict[str, float], num_sample: int) -> dict[str, float]:
+        """RecBole averages over processes; here every process has the metrics of all rows."""
+        return result if self.by_scenario else super()._map_reduce(result, num_sample)
 
     def _valid_epoch(self, valid_data, show_progress: bool = False) -> tuple[float, dict]:
         score, result = super()._valid_epoch(valid_data, show_progress)
@@ -79,7 +149,7 @@ class ScenarioTrainerMixin:
         super().resume_checkpoint(resume_file)
 
 
-class MultiScenarioTrainer(ScenarioTrainerMixin, Trainer):
+class MultiScenarioTrainer(ScenarioTrainerMixin, Trainer, GradientAveraging):
     """The trainer of every multi-scenario model."""
 
 
@@ -88,7 +158,8 @@ def _with_scenarios(trainer: type[Trainer]) -> type[Trainer]:
     """RecBole's trainer class of a model, with metrics per scenario."""
     if trainer is Trainer:
         return MultiScenarioTrainer
-    return type(trainer.__name__, (ScenarioTrainerMixin, trainer), {"__module__": __name__})
+    bases = (ScenarioTrainerMixin, trainer, GradientAveraging)
+    return type(trainer.__name__, bases, {"__module__": __name__})
 
 
 def get_trainer(model_type: ModelType, model_name: str) -> type[Trainer]:

@@ -5,6 +5,7 @@ version, and why; each looks first and leaves alone what is not broken.
 """
 
 from recbole_llm4msr.compat.checkpoint import CheckpointError, allow_classes, load_checkpoint
+from recbole_llm4msr.compat.lean_index import keep_ranges
 from recbole_llm4msr.compat.numpy_names import restore_numpy_names
 from recbole_llm4msr.compat.publish import (
     publish_companions,
@@ -29,3 +30,4 @@ def apply() -> None:
     restore_numpy_names()
     import_quick_start_without_ray()
     allow_classes()
+    keep_ranges()

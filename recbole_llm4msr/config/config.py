@@ -7,6 +7,7 @@ from logging import getLogger
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 from recbole.config import Config as RecBoleConfig
 from recbole.evaluator import metric_types
@@ -16,6 +17,7 @@ from recbole.utils.argument_list import dataset_arguments
 from recbole_llm4msr.config.command_line import convert, is_own_program, parse_options
 from recbole_llm4msr.config.keys import known_keys, properties_folder, unknown_keys
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
+from recbole_llm4msr.model.llm4msr import reads_knowledge
 
 #: Keys of the command that starts a run; they say where to run, not what.
 LAUNCH_KEYS = ("config_files", "nproc", "ip", "port", "world_size", "group_offset")
@@ -163,8 +165,7 @@ class Config(RecBoleConfig):
     @property
     def uses_knowledge(self) -> bool:
         """Whether the model of this run reads knowledge: an LLM4MSR with a meta level on."""
-        levels = self["use_user_meta"] or self["use_scenario_meta"]
-        return issubclass(self.model_class, LLM4MSR) and bool(levels)
+        return issubclass(self.model_class, LLM4MSR) and reads_knowledge(self)
 
     def _get_final_config_dict(self) -> dict[str, Any]:
         final = super()._get_final_config_dict()
@@ -187,6 +188,26 @@ class Config(RecBoleConfig):
         if issubclass(wanted[0], LLM4MSR | MultiScenarioRecommender) and not wanted[1]:
             raise ConfigError(f"{self.model} needs scenarios: set SCENARIO_FIELD")
         return final
+
+    def _init_device(self) -> None:
+        """RecBole's choice of device; several processes without a GPU talk through gloo.
+
+        RecBole 1.2.1 knows several processes on NVIDIA devices only.
+        """
+        final = self.final_config_dict
+        if "local_rank" not in final or (final["use_gpu"] and torch.cuda.is_available()):
+            super()._init_device()
+            return
+        rank = final["local_rank"]
+        torch.distributed.init_process_group(
+            "gloo",
+            rank=rank + final["offset"],
+            world_size=final["world_size"],
+            init_method=f"tcp://{final['ip']}:{final['port']}",
+        )
+        final |= {"device": torch.device("cpu"), "single_spec": False, "gpu_id": ""}
+        if rank != 0:
+            final |= {"state": "error", "show_progress": False, "verbose": False}
 
     def _set_default_parameters(self) -> None:
         """RecBole's checks, around ``GAUC``, which RecBole knows as a ranking metric only.

@@ -22,6 +22,7 @@ _READ_WITHOUT_DEFAULT = frozenset(
         "discretization",
         "double_tower",
         "encoding",
+        "eta",
         "feature_num",
         "group_offset",
         "has_residual",
@@ -45,7 +46,7 @@ _READ_WITHOUT_DEFAULT = frozenset(
     ]
 )
 
-_KEY = re.compile(r"^(?:# ?)?([A-Za-z_][\w-]*):", re.MULTILINE)
+_KEY = re.compile(r"^([A-Za-z_][\w-]*):", re.MULTILINE)
 
 
 def properties_folder() -> Path:

@@ -1,7 +1,7 @@
 """Scenario-aware data sets, their loaders and the view of them that knowledge is made from."""
 
 from recbole_llm4msr.data.atomic import AtomicFileError, read_atomic
-from recbole_llm4msr.data.creation import create_dataset
+from recbole_llm4msr.data.creation import create_dataset, ensure_dataset
 from recbole_llm4msr.data.dataset import MultiScenarioDataset
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.data.scenario import ScenarioError
@@ -12,5 +12,6 @@ __all__ = [
     "ScenarioError",
     "TrainingHistory",
     "create_dataset",
+    "ensure_dataset",
     "read_atomic",
 ]

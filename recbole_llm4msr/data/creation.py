@@ -18,23 +18,32 @@ def create_dataset(config) -> Dataset:
     """
     if not config.multi_scenario:
         return recbole.data.create_dataset(config)
-    _require_folder(config)
+    ensure_dataset(config)
     dataset = MultiScenarioDataset(config)
     if config["save_dataset"]:
         dataset.save()
     return dataset
 
 
-def _require_folder(config) -> None:
-    """Download and convert a data set that is not there but known, or say what is there."""
+def ensure_dataset(config) -> bool:
+    """Download and convert a data set that is not there but known, or say what is there.
+
+    Returns:
+        Whether the data set was made just now. It has brought a ``<name>.yaml`` then, which a
+        configuration made before has not read.
+
+    Raises:
+        FileNotFoundError: It is not there and not known.
+        OSError: It is known, but could not be had; the message says how to go on by hand.
+    """
     folder = Path(config["data_path"])
     if folder.is_dir():
-        return
+        return False
     if config["download"]:
         from dataset_converters.download import prepare
 
         prepare(config["dataset"], config["download"], folder)
-        return
+        return True
     parent = folder.parent
     there = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
     raise FileNotFoundError(

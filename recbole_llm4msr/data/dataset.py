@@ -11,8 +11,10 @@ from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header
+from recbole_llm4msr.data.cache import DatasetCache
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
+from recbole_llm4msr.data.vocabulary import TokenIds, encode, number
 
 
 class MultiScenarioDataset(Dataset):
@@ -35,6 +37,23 @@ class MultiScenarioDataset(Dataset):
 
     knowledge = None
 
+    #: What people call the scenarios.
+    names = ScenarioNames({}, {})
+
+    def _from_scratch(self) -> None:
+        """RecBole's reading and processing, unless an earlier run kept the result."""
+        if not self.config["dataset_cache"]:
+            super()._from_scratch()
+            return
+        cache = DatasetCache(self.config)
+        self._get_preset()
+        self._get_field_from_config()
+        if cache.restore(self):
+            self.logger.info(f"The processed data set is taken from {cache.folder}")
+            return
+        super()._from_scratch()
+        cache.store(self)
+
     def _get_field_from_config(self) -> None:
         super()._get_field_from_config()
         self.scenario_field: str | None = self.config["SCENARIO_FIELD"]
@@ -49,12 +68,6 @@ class MultiScenarioDataset(Dataset):
         if rule:
             check_rule(rule)
             self._derive_scenario(rule)
-            self._names = ScenarioNames.from_rule(rule)
-        else:
-            path = Path(dataset_path) / f"{token}.scenario"
-            self._names = ScenarioNames.read(
-                path, self.scenario_field, self.config["field_separator"]
-            )
         if self.field2source.get(self.scenario_field) != FeatureSource.INTERACTION:
             fields = [f for f, s in self.field2source.items() if s == FeatureSource.INTERACTION]
             raise ScenarioError(
@@ -62,6 +75,13 @@ class MultiScenarioDataset(Dataset):
                 f"{self.scenario_field!r}; loaded are {', '.join(fields)}. Name the field that "
                 "holds the scenario, or derive it by scenario_from."
             )
+        path = Path(dataset_path) / f"{token}.scenario"
+        separator = self.config["field_separator"]
+        self.names = (
+            ScenarioNames.from_rule(rule)
+            if rule
+            else ScenarioNames.read(path, self.scenario_field, separator)
+        )
         empty = int(self.inter_feat[self.scenario_field].isna().sum())
         if empty:
             raise ScenarioError(
@@ -81,7 +101,7 @@ class MultiScenarioDataset(Dataset):
         else:
             side = self.user_feat if key == self.uid_field else self.item_feat
             values = self.inter_feat[key].map(side.set_index(key)[field])
-        self.inter_feat[self.scenario_field] = derive(values, rule)
+        self.inter_feat[self.scenario_field] = pd.Categorical(derive(values.astype(object), rule))
         self.set_field_property(
             self.scenario_field, FeatureType.TOKEN, FeatureSource.INTERACTION, 1
         )
@@ -113,7 +133,7 @@ class MultiScenarioDataset(Dataset):
 
     def _column(
         self, field: str, kind: str, values: pl.Series, source: FeatureSource | str
-    ) -> np.ndarray | list[np.ndarray]:
+    ) -> np.ndarray | pd.Categorical | list[np.ndarray]:
         """One column as RecBole keeps it, its properties noted."""
         ftype = FeatureType(kind)
         if source != "link":
@@ -123,8 +143,10 @@ class MultiScenarioDataset(Dataset):
                 self.field2seqlen[field] = 1
             if kind.startswith("float"):
                 self.field2bucketnum[field] = 2
-        if ftype in (FeatureType.FLOAT, FeatureType.TOKEN):
+        if ftype == FeatureType.FLOAT:
             return values.to_numpy()
+        if ftype == FeatureType.TOKEN:
+            return encode(values)
         separator = self.config["seq_separator"]
         kept = str if ftype == FeatureType.TOKEN_SEQ else float
         rows = [
@@ -135,6 +157,26 @@ class MultiScenarioDataset(Dataset):
         limit = (self.config["seq_len"] or {}).get(field, longest)
         self.field2seqlen[field] = min(limit, longest)
         return [row[:limit] for row in rows]
+
+    def _load_inter_feat(self, token: str, dataset_path: str) -> None:
+        super()._load_inter_feat(token, dataset_path)
+        # Joining the files of a split given as files undoes the encoding.
+        for field, dtype in self.inter_feat.dtypes.items():
+            if self.field2type[field] == FeatureType.TOKEN and dtype == np.dtype(object):
+                self.inter_feat[field] = encode(pl.Series(self.inter_feat[field]))
+
+    def _remap(self, remap_list: list[tuple]) -> None:
+        """RecBole's ids, from the codes where all columns are encoded."""
+        if not all(
+            isinstance(feat[field].dtype, pd.CategoricalDtype) for feat, field, _ in remap_list
+        ):
+            super()._remap(remap_list)
+            return
+        ids, tokens = number([feat[field].array for feat, field, _ in remap_list])
+        for (feat, field, _), column in zip(remap_list, ids, strict=True):
+            feat[field] = column
+            self.field2id_token.setdefault(field, tokens)
+            self.field2token_id.setdefault(field, TokenIds(tokens))
 
     def _remap_ID_all(self) -> None:  # noqa: N802  (RecBole's name)
         super()._remap_ID_all()
@@ -149,9 +191,9 @@ class MultiScenarioDataset(Dataset):
         new_id[order] = np.arange(1, len(tokens))
         self.inter_feat[self.scenario_field] = new_id[self.inter_feat[self.scenario_field]]
         self.field2id_token[self.scenario_field] = tokens[np.concatenate([[0], order])]
-        self.field2token_id[self.scenario_field] = {
-            token: i for i, token in enumerate(self.field2id_token[self.scenario_field])
-        }
+        self.field2token_id[self.scenario_field] = TokenIds(
+            self.field2id_token[self.scenario_field]
+        )
 
     # -- scenarios -------------------------------------------------------------------------------
 
@@ -170,18 +212,19 @@ class MultiScenarioDataset(Dataset):
     @property
     def scenario_names(self) -> list[str]:
         """Names of the scenarios for people, in id order: the raw token where there is none."""
-        return [self._names.names.get(token, token) for token in self.scenario_tokens]
+        return [self.names.names.get(token, token) for token in self.scenario_tokens]
 
     @property
     def scenario_descriptions(self) -> list[str]:
         """A sentence on every scenario, in id order, empty where there is none."""
-        return [self._names.descriptions.get(token, "") for token in self.scenario_tokens]
+        return [self.names.descriptions.get(token, "") for token in self.scenario_tokens]
 
     # -- the door to knowledge -------------------------------------------------------------------
 
     def raw_tokens(self, field: str, ids: np.ndarray) -> pl.Series:
-        """Raw tokens of the ids of a field, as a column of strings."""
-        return pl.Series(field, self.field2id_token[field][1:].astype(str)).gather(ids - 1)
+        """Raw tokens of the ids of a field, as a column of strings; null for the padding id."""
+        tokens = self.field2id_token[field].astype(object)
+        return pl.Series(field, [None, *map(str, tokens[1:])], dtype=pl.String).gather(ids)
 
     def training_history(self) -> TrainingHistory:
         """This split's rows in raw tokens, for prompts. Call it on the training split.

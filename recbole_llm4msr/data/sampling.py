@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
 from logging import getLogger
 
 import numpy as np
 from recbole.data.dataloader import TrainDataLoader
+from torch.utils.data import DataLoader, DistributedSampler, Sampler
 
 
 def sampling_power(setting: str | float | None) -> float:
@@ -70,20 +71,26 @@ def draw(scenario: np.ndarray, n_drawn: np.ndarray, rng: np.random.Generator) ->
     return rng.permutation(np.concatenate(parts))
 
 
-class ScenarioSamplingMixin:
-    """What stands in front of a training loader's class to draw its rows by scenario.
+class ScenarioSampler(Sampler[int]):
+    """Positions of the rows that an epoch draws from each scenario.
 
     Every epoch has as many rows as the training split, and draws its own; the draw depends on the
     seed and the epoch alone, so that all processes of a distributed run make the same.
+
+    Args:
+        dataset: The training split, a :class:`~recbole_llm4msr.data.MultiScenarioDataset`.
+        power: See :func:`sampling_power`.
+        seed: Seed of the draws.
+        part: In a distributed run the sampler of this process's part of an epoch.
     """
 
-    def __init__(self, config, dataset, sampler, shuffle: bool = False) -> None:
-        super().__init__(config, dataset, sampler, shuffle=shuffle)
+    def __init__(
+        self, dataset, power: float, seed: int, part: DistributedSampler | None = None
+    ) -> None:
         self._scenario = dataset.inter_feat[dataset.scenario_field].numpy() - 1
         rows = np.bincount(self._scenario, minlength=dataset.scenario_num)
-        self._n_drawn = rows_to_draw(rows, sampling_power(config["scenario_sampling"]))
-        self._epoch = 0
-        self._drawn = np.arange(len(dataset))
+        self._n_drawn = rows_to_draw(rows, power)
+        self._seed, self._part, self._epoch = seed, part, 0
         getLogger().info(
             "Scenario sampling: rows drawn in an epoch, of those there are: %s",
             ", ".join(
@@ -94,22 +101,34 @@ class ScenarioSamplingMixin:
             ),
         )
 
-    def __iter__(self):
-        rng = np.random.default_rng([self.config["seed"], self._epoch])
-        self._drawn = draw(self._scenario, self._n_drawn, rng)
+    def set_epoch(self, epoch: int) -> None:
+        """Tell which epoch comes next; the trainer of a distributed run does."""
+        self._epoch = epoch
+        if self._part is not None:
+            self._part.set_epoch(epoch)
+
+    def __len__(self) -> int:
+        return int(self._n_drawn.sum()) if self._part is None else len(self._part)
+
+    def __iter__(self) -> Iterator[int]:
+        drawn = draw(
+            self._scenario, self._n_drawn, np.random.default_rng([self._seed, self._epoch])
+        )
         self._epoch += 1
-        return super().__iter__()
-
-    def collate_fn(self, index):
-        """RecBole's batch of rows, of those that this epoch has drawn."""
-        return super().collate_fn(self._drawn[np.asarray(index)])
+        return iter(drawn.tolist() if self._part is None else drawn[list(self._part)].tolist())
 
 
-@cache
-def _sampling(loader: type[TrainDataLoader]) -> type[TrainDataLoader]:
-    """A training loader's class, with rows drawn by scenario."""
-    name = f"ScenarioSampling{loader.__name__}"
-    return type(name, (ScenarioSamplingMixin, loader), {"__module__": __name__})
+class _SampledByScenario(DataLoader):
+    """Stands between RecBole's loader and torch's, whose rows it lets a sampler choose."""
+
+    def __init__(self, *args, sampler=None, shuffle=None, **kwargs) -> None:
+        power = sampling_power(self.config["scenario_sampling"])
+        own = ScenarioSampler(self._dataset, power, self.config["seed"], part=sampler)
+        super().__init__(*args, sampler=own, **kwargs)
+
+
+class ScenarioSamplingLoader(TrainDataLoader, _SampledByScenario):
+    """RecBole's training loader, on the rows of a :class:`ScenarioSampler`."""
 
 
 def with_scenario_sampling(config, loader: TrainDataLoader) -> TrainDataLoader:
@@ -124,4 +143,4 @@ def with_scenario_sampling(config, loader: TrainDataLoader) -> TrainDataLoader:
         raise ValueError(
             f"scenario_sampling: {config['scenario_sampling']} needs scenarios; set SCENARIO_FIELD"
         )
-    return _sampling(type(loader))(config, loader._dataset, loader._sampler, shuffle=loader.shuffle)
+    return ScenarioSamplingLoader(config, loader._dataset, loader._sampler, shuffle=loader.shuffle)

@@ -6,6 +6,8 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.evaluator.collector import Collector, DataStruct
 
+from recbole_llm4msr.distributed import gather_split
+
 
 class ScenarioCollector(Collector):
     """RecBole's collector for labelled rows, which also keeps whose and which scenario's they are.
@@ -26,6 +28,8 @@ class ScenarioCollector(Collector):
             "data.scenario": config["SCENARIO_FIELD"],
         }
         self._batches: dict[str, list[torch.Tensor]] = {}
+        #: Rows of the whole split where every process sees a share of it, else ``None``.
+        self.total_rows: int | None = None
 
     def eval_batch_collect(
         self,
@@ -44,9 +48,15 @@ class ScenarioCollector(Collector):
         self._batches.setdefault(key, []).append(values.detach())
 
     def get_data_struct(self) -> DataStruct:
-        """Everything collected since the last call, each as one tensor on the CPU."""
+        """Everything collected since the last call, each as one tensor on the CPU.
+
+        In a distributed run every process gets the rows of all, in the split's order.
+        """
         struct = DataStruct()
         for key, batches in self._batches.items():
-            struct.set(key, torch.cat([batch.reshape(-1) for batch in batches]).cpu())
+            rows = torch.cat([batch.reshape(-1) for batch in batches])
+            if self.total_rows is not None:
+                rows = gather_split(rows, self.total_rows)
+            struct.set(key, rows.cpu())
         self._batches = {}
         return struct

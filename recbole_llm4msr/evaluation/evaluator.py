@@ -38,7 +38,7 @@ class ScenarioEvaluator(Evaluator):
 
     def evaluate(self, dataobject: DataStruct) -> OrderedDict[str, float]:
         """All metrics of the collected rows: overall first, then per scenario, then the means."""
-        result = super().evaluate(dataobject)
+        result = self._plain(super().evaluate(dataobject))
         if not self.scenarios:
             return result
         overall = list(result)
@@ -60,7 +60,7 @@ class ScenarioEvaluator(Evaluator):
             part.set(key, struct.get(key)[mask])
         labels = part.get("data.label")
         if len(labels) and labels.min() != labels.max():
-            return super().evaluate(part)
+            return self._plain(super().evaluate(part))
         if name not in self._said:
             self._said.add(name)
             kind = f"only the label {labels[0]:.0f}" if len(labels) else "no rows"
@@ -70,4 +70,9 @@ class ScenarioEvaluator(Evaluator):
         values = dict.fromkeys(self.metrics, math.nan)
         for metric in set(self.metrics) - {"auc", "gauc"} if len(labels) else ():
             values.update(self.metric_class[metric].calculate_metric(part))
-        return values
+        return self._plain(values)
+
+    @staticmethod
+    def _plain(values: dict[str, float]) -> OrderedDict[str, float]:
+        """RecBole's numpy numbers as Python's, so that results print and pickle as numbers."""
+        return OrderedDict((key, float(value)) for key, value in values.items())

@@ -91,4 +91,8 @@ def make_encoder(options: KnowledgeOptions) -> Encoder:
         from recbole_llm4msr.knowledge.pretrained import PretrainedEncoder
 
         return PretrainedEncoder(options)
+    if options.knowledge == "endpoint":
+        from recbole_llm4msr.knowledge.endpoint import EndpointEncoder
+
+        return EndpointEncoder(options)
     raise ValueError(f"no encoder for knowledge: {options.knowledge}")

@@ -62,10 +62,10 @@ class LsaEncoder:
                 "item_text_fields to columns with texts"
             ) from error
         size = min(self.size, *(max(1, n - 1) for n in counts.shape))
-        # TruncatedSVD needs two columns; a single word says the same as no decomposition.
-        self._directions = (
-            TruncatedSVD(size, random_state=self.seed).fit(counts) if counts.shape[1] > 1 else None
-        )
+        # A single prompt or a single word has nothing to decompose.
+        several = min(counts.shape) > 1
+        svd = TruncatedSVD(size, random_state=self.seed)
+        self._directions = svd.fit(counts) if several else None
 
     def vector_identity(self) -> dict[str, Any]:
         """The directions come from the prompts, so the vectors belong to that corpus."""

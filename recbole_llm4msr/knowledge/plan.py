@@ -12,7 +12,7 @@ import polars as pl
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.encoder import Encoder
 from recbole_llm4msr.knowledge.folds import assign_folds
-from recbole_llm4msr.knowledge.options import KnowledgeOptions
+from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.profiles import (
     FULL,
     TokenBudget,
@@ -134,16 +134,29 @@ class PromptWriter:
     def _budget(self) -> TokenBudget:
         """Tokens left for items once the rest of the longest possible prompt is counted."""
         count = self.encoder.count_tokens
+        has_categories = self.options.item_category_field is not None
         empty = [
-            {"scenario": s["scenario"], "positives": 9999, "recent": [], "frequent": s["leading"]}
+            {
+                "scenario": s["scenario"],
+                "positives": 9999,
+                "recent": [],
+                "frequent": s["leading"] if has_categories else [],
+            }
             for s in self.statistics
         ]
         users = self.history.users if self.history.profiles is not None else [""]
         longest = max(users, key=lambda u: sum(map(len, self.profile(u).values())), default="")
         rest = int(count([self._wrapped(self._user(longest, 9999, empty))])[0])
         per_item = int(count(["; "])[0])
+        left = self.encoder.max_tokens - rest - SPARE_TOKENS
+        if left <= 0:
+            raise KnowledgeError(
+                f"prompt_max_tokens: template {self.template.name} takes up to {rest} tokens "
+                f"without any history, which leaves nothing of {self.encoder.max_tokens}; raise "
+                "it, or use prompt_form: compact"
+            )
         return TokenBudget(
-            tokens=max(0, self.encoder.max_tokens - rest - SPARE_TOKENS),
+            tokens=left,
             count=lambda texts: count(texts) + per_item,
         )
 

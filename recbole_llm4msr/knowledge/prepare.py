@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import tempfile
 import time
 from dataclasses import dataclass
@@ -258,8 +257,8 @@ def store_folder(config: Settings, options: KnowledgeOptions, dataset: str) -> P
 
 
 def _writable(folder: Path) -> bool:
-    """Try it: permission bits say too much to a superuser and too little on a read-only mount."""
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
+    """Look and try: a superuser may write anywhere, but a folder marked read-only means it."""
+    if not folder.is_dir() or not folder.stat().st_mode & 0o222:
         return False
     try:
         with tempfile.TemporaryFile(dir=folder):

@@ -1,8 +1,8 @@
-"""Hidden states of any Hugging Face model: decoders and encoders, by prefill alone.
+"""Hidden states of any Hugging Face model: decoders and encoders, from a folder or the hub.
 
 The published procedure decodes text for one user at a time and keeps the last hidden state. One
-forward pass over the prompt gives a state of the same model at a small part of that cost, and
-batches, a shared prefix and bfloat16 bring the machine to the speed it has.
+forward pass over the prompt (prefill) gives a state of the same model at a small part of that
+cost, and batches, a shared prefix and bfloat16 bring the machine to the speed it has.
 """
 
 from __future__ import annotations
@@ -11,15 +11,17 @@ import hashlib
 from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from recbole_llm4msr.knowledge.batching import plan_batches
 from recbole_llm4msr.knowledge.encoder import Advance, Encoded
+from recbole_llm4msr.knowledge.generation import Generation
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
+from recbole_llm4msr.knowledge.prefill import Prefill
 
 DEFAULT_TOKENS = {"compact": 256, "full": 512}
 SAMPLE_BYTES = 1 << 20
@@ -50,7 +52,7 @@ class PretrainedEncoder:
     def __init__(self, options: KnowledgeOptions) -> None:
         self.options = options
         self.name = str(options.llm)
-        self._model: torch.nn.Module | None = None
+        self.generates = options.knowledge_mode == "generate"
         self.prefix: list[int] = []
         with _explained(self.name):
             from transformers import AutoConfig
@@ -66,6 +68,12 @@ class PretrainedEncoder:
         self.dtype = _dtype(options.knowledge_dtype, self.device)
         self.depth = _depth(self.config, options.knowledge_layer)
         self.max_tokens = self._limit()
+        if self.generates and not self.causal:
+            raise KnowledgeError(
+                f"knowledge_mode: generate needs a decoder; {self.name} is an encoder, use prefill"
+            )
+        if self.generates and options.knowledge_layer != -1:
+            raise KnowledgeError("knowledge_layer: generate mode keeps the last layer; use -1")
 
     def _load_tokenizer(self) -> Any:
         from transformers import AutoTokenizer
@@ -101,15 +109,22 @@ class PretrainedEncoder:
 
     def identity(self) -> dict[str, Any]:
         """See :class:`~recbole_llm4msr.knowledge.encoder.Encoder`."""
-        return {
+        common = {
             "encoder": "transformers",
             "model": Path(self.name).name if Path(self.name).is_dir() else self.name,
             "revision": revision(self.name, self.config),
-            "mode": "prefill",
-            "layer": self.depth,
-            "pooling": self.pooling,
+            "mode": self.options.knowledge_mode,
             "dtype": str(self.dtype).removeprefix("torch."),
             "max_tokens": self.max_tokens,
+        }
+        if not self.generates:
+            return {**common, "layer": self.depth, "pooling": self.pooling}
+        sampled = {"seed": self.options.knowledge_seed} if self.options.generate_temperature else {}
+        return {
+            **common,
+            "answer_tokens": self.options.generate_max_tokens,
+            "temperature": self.options.generate_temperature,
+            **sampled,
         }
 
     def vector_identity(self) -> dict[str, Any]:
@@ -173,88 +188,71 @@ class PretrainedEncoder:
             shared += 1
         self.prefix = first[:shared]
 
-    @property
-    def model(self) -> torch.nn.Module:
-        """The model without a head, cut behind the wanted layer; loaded when first used."""
-        if self._model is None:
-            self._model = self._load_model()
-        return self._model
-
     def _load_model(self) -> torch.nn.Module:
-        from transformers import AutoModel
+        """Load the model, without a head and cut behind the wanted layer where it only reads."""
+        from transformers import AutoModel, AutoModelForCausalLM
         from transformers.utils import logging as chatter
 
         bar, level = chatter.is_progress_bar_enabled(), chatter.get_verbosity()
         chatter.disable_progress_bar()
         chatter.set_verbosity_error()  # a head that is left out is no news
+        kind = AutoModelForCausalLM if self.generates else AutoModel
+        flash = self.device.type == "cuda" and self.causal and _has_flash_attention()
+        attention = {"attn_implementation": "flash_attention_2"} if flash else {}
         try:
             with _explained(self.name):
-                model = AutoModel.from_pretrained(self.name, dtype=self.dtype)
+                model = kind.from_pretrained(self.name, dtype=self.dtype, **attention)
         finally:
             chatter.set_verbosity(level)
             if bar:
                 chatter.enable_progress_bar()
         if getattr(self.config, "is_encoder_decoder", False):
             model = model.get_encoder()
-        cut_behind(model, self.depth)
+        if not self.generates:
+            cut_behind(model, self.depth)
         model = model.eval().requires_grad_(False).to(self.device)
         return torch.compile(model, dynamic=True) if self.options.knowledge_compile else model
 
-    @torch.inference_mode()
     def encode(self, tokenised: Tokenised, advance: Advance) -> Encoded:
-        """One forward pass per batch; see :class:`~recbole_llm4msr.knowledge.encoder.Encoder`."""
+        """Prefill or generate; see :class:`~recbole_llm4msr.knowledge.encoder.Encoder`."""
         ids = tokenised.ids
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         if (lengths == 0).any():
             raise KnowledgeError(f"{self.name}: {(lengths == 0).sum()} prompts have no tokens")
         out: np.ndarray | None = None
-        for rows, states in self._batches(ids, lengths):
-            pooled = states.float().cpu().numpy()
+        texts = [""] * len(ids) if self.generates else None
+        for rows, states, *answers in self.runner.batches(ids):
             if out is None:
-                out = np.empty((len(ids), pooled.shape[1]), dtype=np.float32)
-            out[rows] = pooled
+                out = np.empty((len(ids), states.shape[1]), dtype=np.float32)
+            out[rows] = states.numpy()
+            for row, text in zip(rows, *answers, strict=True) if answers else ():
+                texts[row] = text
             advance(len(rows), int(lengths[rows].sum()))
-        return Encoded(out, lengths, tokenised.truncated)
+        return Encoded(out, lengths, tokenised.truncated, texts)
 
-    def _batches(self, ids: list[list[int]], lengths: np.ndarray) -> Any:
-        """Yield the rows of every batch with their pooled states, (B, d)."""
-        budget = self.options.knowledge_batch_tokens or default_budget(self.device)
-        for rows in plan_batches(lengths, budget):
-            yield rows, self._forward([ids[r] for r in rows])
-
-    def _forward(self, ids: list[list[int]]) -> torch.Tensor:
-        """Pool the last states of one batch of prompts: (B, d)."""
-        tokens, mask = self._padded(ids)  # (B, L) both
-        # Without padding no mask is needed, and a causal model never looks at padding behind.
-        needs_mask = not self.causal and not bool(mask.all())
-        states = self.model(
-            input_ids=tokens,
-            attention_mask=mask.long() if needs_mask else None,
-            **({"use_cache": False} if self.causal else {}),
-        ).last_hidden_state  # (B, L, d)
-        return pool(states, mask, self.pooling)
-
-    def _padded(self, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        longest = max(map(len, ids))
-        tokens = torch.full((len(ids), longest), self.tokenizer.pad_token_id or 0)
-        mask = torch.zeros(len(ids), longest, dtype=torch.bool)
-        for row, prompt in enumerate(ids):
-            tokens[row, : len(prompt)] = torch.tensor(prompt)
-            mask[row, : len(prompt)] = True
-        return tokens.to(self.device), mask.to(self.device)
-
-
-def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pool states (B, L, d) over the real tokens of mask (B, L), which stand in front.
-
-    ``last`` and ``eol`` take the last real token (``eol`` differs in the prompt), ``mean`` the
-    mean, summed in float32.
-    """
-    if pooling == "mean":
-        weights = mask.unsqueeze(-1).float()  # (B, L, 1)
-        return (states.float() * weights).sum(dim=1) / weights.sum(dim=1)
-    last = mask.sum(dim=1) - 1  # (B,)
-    return states[torch.arange(len(states), device=states.device), last]
+    @cached_property
+    def runner(self) -> Prefill | Generation:
+        """What runs the model; its weights are loaded when this is first used."""
+        options = self.options
+        budget = options.knowledge_batch_tokens or default_budget(self.device)
+        if self.generates:
+            return Generation(
+                self._load_model(),
+                self.tokenizer,
+                budget=budget,
+                max_tokens=options.generate_max_tokens,
+                temperature=options.generate_temperature,
+                seed=options.knowledge_seed,
+            )
+        return Prefill(
+            self._load_model(),
+            causal=self.causal,
+            pooling=self.pooling,
+            pad=self.tokenizer.pad_token_id or 0,
+            budget=budget,
+            prefix=self.prefix,
+            packing=self.device.type == "cuda" and _has_flash_attention(),
+        )
 
 
 def is_causal(config: Any) -> bool:
@@ -309,6 +307,12 @@ def _depth(config: Any, layer: int) -> int:
             f"-{depth})"
         )
     return wanted
+
+
+def _has_flash_attention() -> bool:
+    from transformers.utils import is_flash_attn_2_available
+
+    return is_flash_attn_2_available()
 
 
 def default_budget(device: torch.device) -> int:

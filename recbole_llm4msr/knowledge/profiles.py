@@ -161,7 +161,10 @@ def _without_each_fold(rows: pl.DataFrame, told: pl.DataFrame, folds: np.ndarray
 
 
 def _within(recent: pl.DataFrame, by: list[str], budget: TokenBudget) -> pl.DataFrame:
-    """Keep the newest items of every scenario that together stay within the token budget."""
+    """Keep the newest items of every scenario that together stay within the token budget.
+
+    The newest item of a user is always kept: the encoder cuts a text that is longer than that.
+    """
     names = recent.select(pl.col("text").unique().sort())
     tokens = names.with_columns(
         tokens=pl.Series(budget.count(names["text"].to_list()), dtype=pl.Int64)
@@ -171,7 +174,10 @@ def _within(recent: pl.DataFrame, by: list[str], budget: TokenBudget) -> pl.Data
         ranked.join(tokens, on="text", how="left")
         # Turn by turn: the newest of each scenario, then the second newest of each, ...
         .sort("user", "fold", "rank", "place", maintain_order=True)
-        .filter(pl.col("tokens").cum_sum().over("user", "fold") <= budget.tokens)
+        .filter(
+            (pl.col("tokens").cum_sum().over("user", "fold") <= budget.tokens)
+            | (pl.int_range(pl.len()).over("user", "fold") == 0)
+        )
         .sort("at")
     )
 
@@ -200,8 +206,8 @@ def scenario_statistics(
     """Describe every scenario by its training rows, in scenario id order.
 
     Each entry has ``scenario``, ``name``, ``description``, ``user_count``, ``item_count``,
-    ``interaction_count``, ``positive_rate``, ``leading`` (structs ``name``, ``count``: categories, or
-    items where there are none) and ``overlaps``: for every other scenario its ``name`` and the
+    ``interaction_count``, ``positive_rate``, ``leading`` (structs ``name``, ``count``: categories,
+    or items where there are none) and ``overlaps``: for every other scenario its ``name`` and the
     ``user_share`` and ``item_share``, the parts of this scenario that are also there.
     """
     texts = item_texts(history, options)

@@ -16,10 +16,17 @@ from recbole.utils import InputType, ModelType
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
+from recbole_llm4msr.model.item_meta import ItemMetaNetwork
 from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
 
 #: Name of the field that says which knowledge vector a training row is trained with.
 KNOWLEDGE_INDEX = "knowledge_index"
+
+
+def reads_knowledge(config) -> bool:
+    """Whether a level of :class:`LLM4MSR` is on that reads knowledge."""
+    item_level = config["use_item_meta"] and config["item_knowledge"]
+    return bool(config["use_user_meta"] or config["use_scenario_meta"] or item_level)
 
 
 class KnowledgeTable(nn.Module):
@@ -31,18 +38,26 @@ class KnowledgeTable(nn.Module):
     Args:
         user: Vectors by knowledge index, shape ``(R, d)``; index i is user id i.
         scenario: Vectors by scenario, shape ``(S, d_s)``.
+        item: Vectors by item id, shape ``(n_items, d_i)``, or ``None``.
         fingerprint: Says what the vectors were made of.
     """
 
-    def __init__(self, user: torch.Tensor, scenario: torch.Tensor, fingerprint: str) -> None:
+    def __init__(
+        self,
+        user: torch.Tensor,
+        scenario: torch.Tensor,
+        item: torch.Tensor | None,
+        fingerprint: str,
+    ) -> None:
         super().__init__()
         self.register_buffer("user", user, persistent=False)
         self.register_buffer("scenario", scenario, persistent=False)
+        self.register_buffer("item", item, persistent=False)
         self.fingerprint = fingerprint
 
     def __deepcopy__(self, memo: dict) -> KnowledgeTable:
         """A copy of a model shares the vectors: RecBole copies models just to count operations."""
-        return KnowledgeTable(self.user, self.scenario, self.fingerprint)
+        return KnowledgeTable(self.user, self.scenario, self.item, self.fingerprint)
 
     def get_extra_state(self) -> str:
         """Put the fingerprint into the checkpoint."""
@@ -94,9 +109,9 @@ class LLM4MSR(AbstractRecommender):
 
         # load parameters info
         self.USER_ID = config["USER_ID_FIELD"]
+        self.ITEM_ID = config["ITEM_ID_FIELD"]
         knowledge = getattr(dataset, "knowledge", None)
-        levels = config["use_user_meta"] or config["use_scenario_meta"]
-        if knowledge is None and levels and config["knowledge"] != "none":
+        if knowledge is None and reads_knowledge(config) and config["knowledge"] != "none":
             raise ValueError(
                 f"{type(self).__name__} needs knowledge, and this data set carries none. Make the "
                 "loaders with recbole_llm4msr.data_preparation(config, dataset), or set "
@@ -107,11 +122,11 @@ class LLM4MSR(AbstractRecommender):
         # numbers as it does on its own
         self.backbone = self.backbone_class(config, dataset)
         size = self.backbone.input_size
-        self.knowledge = self.user_meta = self.scenario_meta = None
+        self.knowledge = self.user_meta = self.scenario_meta = self.item_meta = None
         options = {"code_size": config["meta_code_size"], "dropout": config["meta_dropout_prob"]}
         if knowledge is not None:
             self.knowledge = KnowledgeTable(
-                knowledge.user, knowledge.scenario, knowledge.fingerprint
+                knowledge.user, knowledge.scenario, knowledge.item, knowledge.fingerprint
             )
         if knowledge is not None and config["use_user_meta"]:
             self.user_meta = UserMetaNetwork(
@@ -130,6 +145,15 @@ class LLM4MSR(AbstractRecommender):
                 **options,
             )
 
+        if knowledge is not None and knowledge.item is not None and config["use_item_meta"]:
+            self.item_meta = ItemMetaNetwork(
+                knowledge.user.shape[1],
+                knowledge.item.shape[1],
+                code_size=config["item_meta_code_size"],
+                rank=config["item_meta_rank"],
+                dropout=config["meta_dropout_prob"],
+            )
+
     def knowledge_index(self, interaction: Interaction) -> torch.Tensor:
         """Index of every row's user vector, shape ``(B,)``: its own where the row carries one."""
         fields = interaction.interaction
@@ -139,11 +163,15 @@ class LLM4MSR(AbstractRecommender):
         """Logits of a batch, shape ``(B,)``."""
         x = self.backbone.embed(interaction)  # (B, D)
         scenario = self.backbone.scenario_of(interaction)  # (B,)
+        user = self.knowledge_index(interaction)  # (B,)
         if self.user_meta is not None:
-            x = self.user_meta(x, self.knowledge.user[self.knowledge_index(interaction)])
+            x = self.user_meta(x, self.knowledge.user[user])
         logit = self.backbone.score(x, scenario)  # (B,)
         if self.scenario_meta is not None:
             logit = logit + self.scenario_meta(x, scenario, self.knowledge.scenario)
+        if self.item_meta is not None:
+            item = self.knowledge.item[interaction[self.ITEM_ID]]  # (B, d_i)
+            logit = logit + self.item_meta(self.knowledge.user[user], item)
         return logit
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:

@@ -131,13 +131,11 @@ def get_model(name: str) -> type:
         raise ValueError(f"model: there is no {name}: {plain} cannot be a backbone, {UNFIT[plain]}")
     try:
         return recbole.utils.get_model(name)
-    except ModuleNotFoundError:
-        # RecBole looks last among the models that stand on LightGBM and XGBoost, and imports these.
-        if name.lower() in ("lightgbm", "xgboost"):
-            raise
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, ImportError):
         # AttributeError: the file exists, but the name is written in other letters (deepfm).
-        pass
+        # ImportError: RecBole looks among its tree models last, which need lightgbm and xgboost.
+        if name in ("LightGBM", "XGBoost"):
+            raise
     known = [*models, *(_class_names_of_recbole())]
     folded = {other.lower(): other for other in known}
     near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)

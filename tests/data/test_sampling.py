@@ -5,9 +5,11 @@ import pytest
 import torch
 from recbole.data.dataloader import TrainDataLoader
 from recbole.utils import init_seed
+from torch.utils.data import DistributedSampler
 
 from recbole_llm4msr import Config, create_dataset, data_preparation
-from recbole_llm4msr.data.sampling import draw, rows_to_draw, sampling_power
+from recbole_llm4msr.data.loader import PackedLoader
+from recbole_llm4msr.data.sampling import ScenarioSampler, draw, rows_to_draw, sampling_power
 
 ROWS = {"big": 300, "middle": 90, "small": 10}
 
@@ -73,16 +75,18 @@ def test_rows_of_a_scenario_are_used_equally_often():
     assert np.ptp(np.flatnonzero(scenario[drawn] == 2)) > 300, "not mixed"
 
 
-def test_natural_sampling_is_recbole_own_loader(folder):
-    loaders = load(folder)
+def test_natural_sampling_is_recboles_own_loader(folder):
+    loaders = load(folder, packed_loader=False)
     assert type(loaders[0]) is TrainDataLoader
     scenario, item, _ = epoch(loaders[0])
     assert np.bincount(scenario)[1:].tolist() == [300, 90, 10]
     assert len(set(item)) == 400
 
 
-def test_balanced_epochs(folder):
-    train, valid, _ = load(folder, scenario_sampling="balanced")
+@pytest.mark.parametrize("packed", [True, False])
+def test_balanced_epochs(folder, packed):
+    train, valid, _ = load(folder, scenario_sampling="balanced", packed_loader=packed)
+    assert isinstance(train, PackedLoader) == packed
     first, second = epoch(train), epoch(train)
     for scenario, item, sizes in (first, second):
         assert np.bincount(scenario)[1:].tolist() == [134, 133, 133]
@@ -98,6 +102,32 @@ def test_the_seed_decides(folder):
 
     assert items() == items()
     assert items() != items(seed=4)
+
+
+def test_packed_batches_are_the_same(folder):
+    packed, plain = (
+        load(folder, scenario_sampling="balanced", packed_loader=p)[0] for p in (True, False)
+    )
+    for _ in range(2):
+        for a, b in zip(packed, plain, strict=True):
+            assert all(torch.equal(a[field], b[field]) for field in b.interaction)
+
+
+def test_processes_of_a_distributed_run_share_an_epoch(folder):
+    dataset = load(folder)[0].dataset
+    whole = ScenarioSampler(dataset, 0.0, seed=3)
+    parts = [
+        ScenarioSampler(
+            dataset, 0.0, seed=3, part=DistributedSampler(range(400), num_replicas=2, rank=rank)
+        )
+        for rank in (0, 1)
+    ]
+    for number in (0, 1):
+        for part in parts:
+            part.set_epoch(number)
+        drawn = [list(part) for part in parts]
+        assert [len(d) for d in drawn] == [len(p) for p in parts] == [200, 200]
+        assert sorted(drawn[0] + drawn[1]) == sorted(whole)
 
 
 def test_batches_are_mixed(folder):

@@ -54,6 +54,7 @@ def fake_knowledge(dataset: MultiScenarioDataset, fingerprint: str = "a" * 64) -
     return SimpleNamespace(
         user=torch.randn(dataset.user_num + 2, 7, generator=random_numbers),
         scenario=torch.randn(dataset.scenario_num, 6, generator=random_numbers),
+        item=None,
         fingerprint=fingerprint,
     )
 

@@ -16,7 +16,7 @@ CASES = [
     ("HAMUR", {"n_adapters": 2, "hyper_rank": 3, "hyper_hidden_size": []}),
     ("M2M", {"expert_num": 1, "meta_tower_layers": 3}),
     ("M3oE", {"expert_num": 1, "beta_scenario": 0.9}),
-    ("APG", {"overparameterized_size": 0, "generated_rank": 3}),
+    ("APG", {"overparameterized_size": 9, "generated_rank": 3}),
     ("EPNet", {"mlp_hidden_size": []}),
     ("PEPNet", {"mlp_hidden_size": []}),
     ("PLE", {"n_levels": 1, "specific_expert_num": 3}),

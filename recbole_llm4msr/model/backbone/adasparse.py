@@ -145,4 +145,4 @@ class AdaSparse(MultiScenarioRecommender):
         """Binary cross entropy and, while training, the sparsity regularisation."""
         penalty, self._penalty = self._penalty, None
         loss = super().loss_of(logit, interaction)
-        return loss if penalty is None else loss + penalty
+        return loss + penalty if self.training and penalty is not None else loss

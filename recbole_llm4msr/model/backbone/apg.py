@@ -92,7 +92,8 @@ class APG(MultiScenarioRecommender):
 
     The condition :math:`z_s` is an embedding of the scenario: the paper's group-wise strategy
     with the scenario as the group, so that a core is made per scenario and not per
-    row. The layer that makes the logit is a plain one.
+    row. The layer that makes the logit is a plain one. Over-parameterisation is an option, and off
+    by default: a layer is then a product of five matrices, too quick for usual learning rates.
     """
 
     def __init__(self, config, dataset) -> None:

@@ -1,0 +1,204 @@
+"""Reviews and ratings of Amazon: typed, checked, with exact duplicates marked."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+
+import polars as pl
+
+from dataset_converters.amazon_files import (
+    LAYOUTS,
+    Category,
+    Layout,
+    first_lines,
+    has_header,
+    is_table,
+)
+from dataset_converters.columns import Column
+from dataset_converters.csv_rows import LINE, read_rows, to_seconds
+from dataset_converters.json_rows import TEXT, parse, read_lines
+from dataset_converters.rejects import Rejects
+from dataset_converters.report import Report, Reporter
+
+# Ids that a reader of atomic files could not give back: white space and quotes break a row, and
+# pandas reads these words as missing values.
+_ID = re.compile(r'[^\s"]+')
+_MISSING = {
+    *("NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "#N/A"),
+    *("<NA>", "#NA", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "#N/A N/A"),
+}
+_LATEST = 4_102_444_800  # 2100-01-01: a later time is in another unit
+_SCHEMA = {
+    "user_id": pl.String,
+    "item_id": pl.String,
+    "rating": pl.Float64,
+    "timestamp": pl.Float64,
+    "content": pl.UInt64,
+    LINE: pl.Int64,
+}
+
+
+def read_reviews(
+    category: Category,
+    release: str,
+    rejects: Rejects,
+    reporter: Reporter,
+    report: Report,
+    *,
+    allow_truncated: bool,
+) -> pl.DataFrame:
+    """Read the reviews of a category without its exact duplicates.
+
+    Args:
+        category: Its files.
+        release: Decides names, order and units.
+        rejects: Takes bad rows.
+        reporter: Shows progress.
+        report: Takes the number of duplicates and notes.
+        allow_truncated: Use a gzip stream that breaks off up to its last whole line.
+
+    Returns:
+        ``user_id, item_id, rating, timestamp`` (seconds), in the order of the file.
+    """
+    cut_short = report.notes if allow_truncated else None
+    layout = LAYOUTS[release]
+    if is_table(category.reviews):
+        parts = list(_from_table(category, layout, rejects, reporter, cut_short))
+    else:
+        lines = read_lines(category.reviews, rejects, reporter, cut_short)
+        parts = [_from_json(frame, category, layout, rejects) for frame in lines]
+    rows = pl.concat([pl.DataFrame(schema=_SCHEMA), *parts])
+    whole = ["content", "user_id", "item_id", "timestamp"]
+    distinct = rows.unique(subset=whole, keep="first", maintain_order=True)
+    if distinct.height < rows.height:
+        report.dropped[f"exact duplicates in {category.name}"] = rows.height - distinct.height
+    return distinct.drop("content", LINE)
+
+
+def _from_json(
+    lines: pl.DataFrame, category: Category, layout: Layout, rejects: Rejects
+) -> pl.DataFrame:
+    """Decode a block at once; look at single lines only if anything in it is amiss."""
+    schema = {layout.user: pl.String, layout.item: pl.String}
+    schema |= {layout.rating: pl.Float64, layout.time: pl.Float64}
+    struct = pl.Struct({name: kind() for name, kind in schema.items()})
+    # polars takes true for 1.0
+    words = rf'"({layout.rating}|{layout.time})"\s*:\s*(true|false)'
+    try:
+        if lines[TEXT].str.contains(words).any():
+            raise pl.exceptions.ComputeError("a truth value where a number is due")
+        fields = lines.select(pl.col(TEXT).str.json_decode(struct)).unnest(TEXT)
+    except pl.exceptions.PolarsError:
+        fields = None
+    if fields is not None:
+        frame = pl.DataFrame(
+            {
+                "user_id": fields[layout.user],
+                "item_id": fields[layout.item],
+                "rating": fields[layout.rating],
+                "timestamp": to_seconds(fields[layout.time], layout.per_second),
+                "content": lines[TEXT].hash(),
+                LINE: lines[LINE],
+            }
+        )
+        if _all_sound(frame):
+            return frame
+    rows = []
+    hashes = lines[TEXT].hash()
+    for (text, number), content in zip(lines.iter_rows(), hashes, strict=True):
+        try:
+            row = parse(text)
+        except ValueError as error:
+            rejects.add(category.reviews.name, number, None, str(error), text)
+            continue
+        fault = _fault(row, layout)
+        if fault is not None:
+            rejects.add(category.reviews.name, number, *fault, text)
+            continue
+        seconds = float(row[layout.time]) / layout.per_second  # type: ignore[arg-type]
+        rating = float(row[layout.rating])  # type: ignore[arg-type]
+        rows.append((row[layout.user], row[layout.item], rating, seconds, content, number))
+    return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
+
+
+def _from_table(
+    category: Category,
+    layout: Layout,
+    rejects: Rejects,
+    reporter: Reporter,
+    cut_short: list[str] | None,
+) -> Iterator[pl.DataFrame]:
+    file = category.reviews
+    header = None if has_header(first_lines(file)) else list(layout.csv_columns)
+    columns = [
+        Column("user_id", "text", (layout.user,)),
+        Column("item_id", "text", (layout.item,)),
+        Column("rating", "count", (layout.rating,)),
+        Column("timestamp", "time", (layout.time,)),
+    ]
+    for frame in read_rows(file, columns, rejects, reporter, header=header, cut_short=cut_short):
+        content = frame.drop(LINE).hash_rows(seed=7).alias("content")
+        frame = frame.with_columns(content, to_seconds(frame["timestamp"], layout.per_second))
+        frame = frame.select(list(_SCHEMA))
+        if _all_sound(frame):
+            yield frame
+            continue
+        keep = []
+        for row in frame.iter_rows(named=True):
+            unscaled = {
+                layout.user: row["user_id"],
+                layout.item: row["item_id"],
+                layout.rating: row["rating"],
+                layout.time: row["timestamp"] * layout.per_second,
+            }
+            fault = _fault(unscaled, layout)
+            keep.append(fault is None)
+            if fault is not None:
+                shown = ",".join(str(value) for value in unscaled.values())
+                rejects.add(file.name, int(row[LINE]), *fault, shown)
+        yield frame.filter(pl.Series(keep))
+
+
+def _all_sound(frame: pl.DataFrame) -> bool:
+    ids = [
+        pl.col(name).str.contains(r'^[^\s"]+$') & ~pl.col(name).is_in(sorted(_MISSING))
+        for name in ("user_id", "item_id")
+    ]
+    rating = pl.col("rating").is_between(0, 5)
+    time = pl.col("timestamp").is_between(0, _LATEST)
+    tests = [test.fill_null(value=False).all() for test in (*ids, rating, time)]
+    return bool(frame.select(pl.all_horizontal(tests)).item())
+
+
+def _fault(row: dict[str, object], layout: Layout) -> tuple[str, str] | None:
+    """Return the column and what is wrong with it; None when the row is sound."""
+    for name in (layout.user, layout.item):
+        value = row.get(name)
+        if value is None or value == "":
+            return name, "missing"
+        if not isinstance(value, str):
+            return name, f"{value!r} is not a text"
+        if not _ID.fullmatch(value):
+            return name, f"{value!r} is no id (white space or a quote in it)"
+        if value in _MISSING:
+            return name, f"{value!r} is no id (tables read it as a missing value)"
+    numbers = {}
+    for name in (layout.rating, layout.time):
+        value = row.get(name)
+        if value is None:
+            return name, "missing"
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return name, f"{value!r} is not a number"
+        if not math.isfinite(value):
+            return name, f"{value!r} is not finite"
+        numbers[name] = value
+    if not 0 <= numbers[layout.rating] <= 5:
+        return layout.rating, f"{row[layout.rating]!r} is no rating from 0 to 5"
+    if numbers[layout.time] < 0:
+        return layout.time, f"{row[layout.time]!r} is negative"
+    if numbers[layout.time] / layout.per_second > _LATEST:
+        unit = "seconds" if layout.per_second == 1 else "milliseconds"
+        return layout.time, f"{row[layout.time]!r} is past the year 2100 in {unit}"
+    return None

@@ -1,0 +1,184 @@
+"""A data set as RecBole has processed it, kept as arrays that the next run maps into memory.
+
+The key says what the arrays were made of: the files (by size, time and content at both ends), every
+setting that a data set reads, and the versions. Another key is another folder; nothing is updated.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from logging import getLogger
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from recbole.utils import FeatureSource, FeatureType
+from recbole.utils.argument_list import dataset_arguments
+
+from recbole_llm4msr.data.folders import companion_folder
+from recbole_llm4msr.data.scenario import ScenarioNames
+from recbole_llm4msr.data.vocabulary import TokenIds
+
+#: Raised when the form of the files changes, so that older ones are not read.
+_FORMAT = 1
+
+_ENDS = 1 << 16
+_FEATS = ("inter_feat", "user_feat", "item_feat")
+_SETTINGS = ("dataset", "numerical_features", "discretization", "encoding", "field_separator")
+_EXCLUDED = ("preload_weight", "additional_feat_suffix")
+
+
+class DatasetCache:
+    """The kept form of one data set under one configuration.
+
+    Args:
+        config: Configuration; names the files and holds the settings.
+    """
+
+    def __init__(self, config) -> None:
+        self.config = config
+        folder = companion_folder(config["data_path"], config["dataset"], "cache")
+        self.folder = folder / self._key()
+
+    def _key(self) -> str:
+        digest = hashlib.sha256(f"{_FORMAT} {version('recbole')} {version('numpy')}".encode())
+        settings = sorted({*dataset_arguments, *_SETTINGS} - {"eval_args"})
+        digest.update(repr([(key, self.config[key]) for key in settings]).encode())
+        files = Path(self.config["data_path"]).glob(f"{self.config['dataset']}.*")
+        for file in sorted(file for file in files if file.is_file()):
+            status = file.stat()
+            digest.update(f"{file.name} {status.st_size} {status.st_mtime_ns}".encode())
+            with file.open("rb") as content:
+                digest.update(content.read(_ENDS))
+                content.seek(max(0, status.st_size - _ENDS))
+                digest.update(content.read(_ENDS))
+        return digest.hexdigest()[:32]
+
+    # -- keeping ---------------------------------------------------------------------------------
+
+    def store(self, dataset) -> None:
+        """Keep a processed data set; the folder appears complete or not at all.
+
+        What cannot be kept as plain arrays (preloaded weights, discretised sequences) is not, and
+        the data set is read from its files every time.
+        """
+        if any(self.config[key] for key in _EXCLUDED) or self.folder.exists():
+            return
+        try:
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder.parent))
+        except OSError as error:
+            getLogger().warning("The data set is not kept for the next run: %s", error)
+            return
+        try:
+            self._write(dataset, temporary)
+            temporary.rename(self.folder)
+        except (OSError, ValueError, TypeError) as error:
+            getLogger().warning("The data set is not kept for the next run: %s", error)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _write(self, dataset, folder: Path) -> None:
+        columns: dict[str, dict[str, bool]] = {}
+        for name in dataset.feat_name_list:
+            feat = getattr(dataset, name)
+            columns[name] = {}
+            for field in feat:
+                ragged = feat[field].dtype == np.dtype(object)
+                columns[name][field] = ragged
+                self._write_column(folder / f"{name}.{field}", feat[field].to_numpy(), ragged)
+        shared: dict[int, str] = {}  # fields of one id space share their tokens
+        for field, tokens in dataset.field2id_token.items():
+            if shared.setdefault(id(tokens), field) == field:
+                np.save(folder / f"tokens.{field}.npy", np.asarray(tokens, dtype=str))
+        state = {
+            "columns": columns,
+            "tokens": {f: shared[id(t)] for f, t in dataset.field2id_token.items()},
+            "types": {field: kind.value for field, kind in dataset.field2type.items()},
+            "sources": {field: source.value for field, source in dataset.field2source.items()},
+            "lengths": dict(dataset.field2seqlen),
+            "buckets": dict(dataset.field2bucketnum),
+            "alias": {name: list(fields) for name, fields in dataset.alias.items()},
+            "rest": list(dataset._rest_fields),
+            "sizes": getattr(dataset, "file_size_list", None),
+            "names": [dataset.names.names, dataset.names.descriptions],
+        }
+        (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
+
+    @staticmethod
+    def _write_column(path: Path, values: np.ndarray, ragged: bool) -> None:
+        if not ragged:
+            np.save(f"{path}.npy", values)
+            return
+        lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
+        flat = np.concatenate([np.asarray(row) for row in values]) if len(values) else np.empty(0)
+        if flat.ndim != 1 or flat.dtype == np.dtype(object):
+            raise ValueError(f"{path.name} holds nested values")
+        np.save(f"{path}.npy", flat)
+        np.save(f"{path}.lengths.npy", lengths)
+
+    # -- taking out ------------------------------------------------------------------------------
+
+    def restore(self, dataset) -> bool:
+        """Fill a data set from what is kept; ``False`` where nothing is, or it is damaged."""
+        if not (self.folder / "state.json").is_file():
+            return False
+        try:
+            state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
+            feats = {
+                name: self._read_feat(name, columns) for name, columns in state["columns"].items()
+            }
+            tokens = {
+                field: self._read(f"tokens.{field}.npy") for field in set(state["tokens"].values())
+            }
+        except (OSError, ValueError, KeyError) as error:
+            getLogger().warning("%s is damaged and made anew: %s", self.folder, error)
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return False
+        self._fill(dataset, state, feats, tokens)
+        os.utime(self.folder / "state.json")  # shows when it was last of use
+        return True
+
+    @staticmethod
+    def _fill(dataset, state: dict[str, Any], feats: dict, tokens: dict[str, np.ndarray]) -> None:
+        sources = {source.value for source in FeatureSource}
+        ids = {field: TokenIds(values) for field, values in tokens.items()}
+        for name in _FEATS:
+            setattr(dataset, name, feats.get(name))
+        dataset.feat_name_list = list(feats)
+        dataset.field2id_token = {f: tokens[t] for f, t in state["tokens"].items()}
+        dataset.field2token_id = {f: ids[t] for f, t in state["tokens"].items()}
+        dataset.field2type = {f: FeatureType(kind) for f, kind in state["types"].items()}
+        dataset.field2source = {
+            f: FeatureSource(s) if s in sources else s for f, s in state["sources"].items()
+        }
+        dataset.field2seqlen = state["lengths"]
+        dataset.field2bucketnum = state["buckets"]
+        dataset.alias = {name: np.array(fields) for name, fields in state["alias"].items()}
+        dataset._rest_fields = np.array(state["rest"])
+        dataset.names = ScenarioNames(*state["names"])
+        if state["sizes"] is not None:
+            dataset.file_size_list = state["sizes"]
+
+    def _read(self, name: str) -> np.ndarray:
+        # Mapped copy-on-write: whoever changes a column changes a copy of it.
+        return np.load(self.folder / name, mmap_mode="c", allow_pickle=False)
+
+    def _read_feat(self, name: str, columns: dict[str, bool]) -> pd.DataFrame:
+        return pd.DataFrame(
+            {field: self._read_column(f"{name}.{field}", rag) for field, rag in columns.items()},
+            copy=False,  # the columns stay the mapped files
+        )
+
+    def _read_column(self, name: str, ragged: bool) -> np.ndarray | list[np.ndarray]:
+        values = self._read(f"{name}.npy")
+        if not ragged:
+            return values
+        ends = np.cumsum(self._read(f"{name}.lengths.npy"))
+        return np.split(np.asarray(values), ends[:-1])

@@ -1,0 +1,31 @@
+"""Where files that belong to a data set, but are none of its own, are kept."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+
+def companion_folder(data_path: str | Path | None, dataset: str, name: str) -> Path:
+    """The folder ``name`` of a data set: beside its files, or below the current folder.
+
+    Beside its files unless they cannot be written to or lie inside an installed package (RecBole's
+    ml-100k); then it is ``dataset/<dataset>/<name>`` here.
+    """
+    if data_path:
+        folder = Path(data_path)
+        installed = {"site-packages", "dist-packages"} & set(folder.resolve().parts)
+        if not installed and _writable(folder):
+            return folder / name
+    return Path("dataset") / dataset / name
+
+
+def _writable(folder: Path) -> bool:
+    """Look and try: a superuser may write anywhere, but a folder marked read-only means it."""
+    if not folder.is_dir() or not folder.stat().st_mode & 0o222:
+        return False
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,115 @@
+"""Training in several processes: averaged gradients, gathered scores.
+
+RecBole 1.2.1 wraps the model for NVIDIA devices only, adds every parameter to the loss (a pass over
+the whole embedding table per step), and averages metrics over the processes, which is no AUC. Here
+gradients are averaged after ``backward``, the sparse ones too, and scores are gathered before any
+metric is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from recbole.trainer.trainer import AbstractTrainer
+from torch import distributed
+
+
+class GradientAveraging(AbstractTrainer):
+    """Stands where RecBole's ``AbstractTrainer`` sets a distributed model up.
+
+    All processes begin with the parameters of the first one.
+
+    Args:
+        config: Configuration; ``single_spec`` is false in a distributed run.
+        model: The model.
+    """
+
+    def __init__(self, config, model: torch.nn.Module) -> None:
+        self.config = config
+        self.model = model
+        if not config["single_spec"]:
+            for tensor in (*model.parameters(), *model.buffers()):
+                distributed.broadcast(tensor.data, src=0)
+
+    def average_gradients(self) -> None:
+        """Replace every gradient by its mean over the processes.
+
+        A parameter without a gradient in one process (a scenario that its batch lacks) counts as
+        zero there.
+        """
+        world = distributed.get_world_size()
+        for parameter in self.model.parameters():
+            if not parameter.requires_grad:
+                continue
+            sparse = torch.tensor(
+                float(parameter.grad is not None and parameter.grad.is_sparse),
+                device=parameter.device,
+            )
+            distributed.all_reduce(sparse)
+            if sparse.item() > 0:
+                parameter.grad = _sparse_mean(parameter, world)
+            else:
+                if parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
+                distributed.all_reduce(parameter.grad)
+                parameter.grad /= world
+
+    def average_statistics(self) -> None:
+        """Make running statistics the same in all processes: their mean."""
+        world = distributed.get_world_size()
+        for buffer in self.model.buffers():
+            if buffer.is_floating_point():
+                distributed.all_reduce(buffer)
+                buffer /= world
+
+
+@contextmanager
+def first_process_first(config) -> Iterator[None]:
+    """Let the first process of every host do something alone, and the others find it done."""
+    if not config["single_spec"] and config["local_rank"] != 0:
+        distributed.barrier()
+    yield
+    if not config["single_spec"] and config["local_rank"] == 0:
+        distributed.barrier()
+
+
+def _sparse_mean(parameter: torch.nn.Parameter, world: int) -> torch.Tensor:
+    """Mean of the sparse gradients of all processes, as one sparse gradient."""
+    grad = parameter.grad
+    if grad is None:
+        rows = torch.empty(1, 0, dtype=torch.int64, device=parameter.device)
+        values = parameter.new_empty(0, parameter.shape[1])
+    else:
+        grad = grad.coalesce()
+        rows, values = grad.indices(), grad.values()
+    all_rows = torch.cat(gather_rows(rows[0]))
+    all_values = torch.cat(gather_rows(values)) / world
+    return torch.sparse_coo_tensor(all_rows.unsqueeze(0), all_values, parameter.shape)
+
+
+def gather_rows(rows: torch.Tensor) -> list[torch.Tensor]:
+    """Tensors of all processes, whose numbers of rows may differ, in the order of the ranks."""
+    world = distributed.get_world_size()
+    sizes = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(world)]
+    distributed.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
+    counts = [int(size) for size in sizes]
+    padded = rows.new_zeros((max(counts), *rows.shape[1:]))
+    padded[: len(rows)] = rows
+    gathered = [torch.empty_like(padded) for _ in range(world)]
+    distributed.all_gather(gathered, padded)
+    return [part[:count] for part, count in zip(gathered, counts, strict=True)]
+
+
+def gather_split(rows: torch.Tensor, total: int) -> torch.Tensor:
+    """All rows of a split of which every process has seen its share, in the split's order.
+
+    torch's distributed sampler deals rows out in turn and repeats some of the first ones, so that
+    all processes get equally many; the repeated ones are dropped.
+
+    Args:
+        rows: This process's values, in the order in which it met them.
+        total: Number of rows of the split.
+    """
+    return torch.stack(gather_rows(rows), dim=1).flatten(end_dim=1)[:total]

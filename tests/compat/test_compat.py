@@ -1,0 +1,113 @@
+"""RecBole on today's stack: what is patched works, and nothing else is touched."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import recbole.quick_start
+import recbole.utils
+import torch
+
+import recbole_llm4msr
+from recbole_llm4msr import compat
+from tests.toy import toy_settings
+
+
+def in_fresh_process(code: str) -> str:
+    path = str(Path(recbole_llm4msr.__file__).parents[1])  # a checkout need not be installed
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_importing_brings_neither_ray_nor_transformers() -> None:
+    code = "import recbole_llm4msr, sys; print({'ray', 'transformers'} & set(sys.modules))"
+    assert in_fresh_process(code) == "set()"
+
+
+def test_ray_is_found_again_by_whoever_asks_for_it() -> None:
+    code = (
+        "import recbole_llm4msr, sys; assert 'ray' not in sys.modules\n"
+        "from recbole.quick_start import quick_start\n"
+        "print(callable(quick_start.tune.report), 'ray' in sys.modules)"
+    )
+    assert in_fresh_process(code) == "True True"
+
+
+def test_numpy_names_that_exist_are_left_alone() -> None:
+    before = {name: getattr(np, name) for name in ("bool_", "float64", "int_", "long")}
+    compat.apply()
+    assert {name: getattr(np, name) for name in before} == before
+    assert np.float is np.float64
+    assert np.unicode_ is np.str_
+
+
+@pytest.mark.parametrize("name", ["STAR", "SharedBottom", "LLM4MSR_STAR", "LLM4MSR_SharedBottom"])
+def test_recbole_knows_our_models(name: str) -> None:
+    assert recbole.utils.get_model(name) is recbole_llm4msr.get_model(name)
+    code = (
+        f"import recbole_llm4msr, recbole.utils; print(recbole.utils.get_model({name!r}).__name__)"
+    )
+    assert in_fresh_process(code) == name
+
+
+def test_recbole_quick_start_trains_and_loads_our_model(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, knowledge="random")
+    result = recbole.quick_start.run_recbole("LLM4MSR_STAR", "toy", config_dict=settings)
+    assert "auc@search" in result["test_result"]
+    (checkpoint,) = (tmp_path / "saved").glob("*.pth")
+    code = (
+        "import recbole_llm4msr, recbole.quick_start as q\n"
+        f"config, model, *_ = q.load_data_and_model({str(checkpoint)!r})\n"
+        "print(type(model).__name__, config['model'], config.model_class is type(model))"
+    )
+    assert in_fresh_process(code).splitlines()[-1] == "LLM4MSR_STAR LLM4MSR_STAR True"
+
+
+def test_recbole_quick_start_leaves_its_own_models_to_recbole(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, load_col={"inter": ["user_id", "item_id", "label"]})
+    result = recbole.quick_start.run_recbole("FM", "toy", config_dict=settings)
+    assert set(result["test_result"]) == {"auc", "logloss"}
+
+
+def test_checkpoint_with_something_else_in_it_is_refused_not_executed(tmp_path) -> None:
+    class Hostile:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "executed"), "w"))
+
+    path = tmp_path / "hostile.pth"
+    torch.save({"config": Hostile(), "state_dict": {}}, path)
+    with pytest.raises(compat.CheckpointError, match="refused, nothing of it was executed"):
+        compat.load_checkpoint(path)
+    assert not (tmp_path / "executed").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"no checkpoint at all", pickle.dumps({"a": 1}), b"PK\x03\x04 half a zip"]
+)
+def test_file_that_is_no_checkpoint_is_named(tmp_path, content: bytes) -> None:
+    path = tmp_path / "model.pth"
+    path.write_bytes(content)
+    with pytest.raises(compat.CheckpointError, match=r"model\.pth"):
+        compat.load_checkpoint(path)
+
+
+def test_checkpoint_without_a_model_is_named(tmp_path) -> None:
+    path = tmp_path / "tensors.pth"
+    torch.save({"weight": torch.zeros(2)}, path)
+    with pytest.raises(compat.CheckpointError, match="lacks config and state_dict"):
+        compat.load_checkpoint(path)
+    with pytest.raises(FileNotFoundError, match="no such checkpoint"):
+        compat.load_checkpoint(tmp_path / "none.pth")

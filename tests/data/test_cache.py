@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from recbole_llm4msr import Config, create_dataset
+from tests.toy import toy_settings
+
+
+def make(tmp_path, **more):
+    return create_dataset(Config("STAR", "toy", None, toy_settings(tmp_path, **more)))
+
+
+def kept(toy: Path) -> list[Path]:
+    return sorted((toy / "cache").glob("*")) if (toy / "cache").exists() else []
+
+
+def assert_same(ours, theirs) -> None:
+    for attribute in ("field2type", "field2source", "feat_name_list", "scenario_names"):
+        assert getattr(ours, attribute) == getattr(theirs, attribute), attribute
+    assert dict(ours.field2seqlen) == dict(theirs.field2seqlen)
+    for field in theirs.field2id_token:
+        assert list(ours.field2id_token[field]) == list(theirs.field2id_token[field])
+        assert dict(ours.field2token_id[field]) == dict(theirs.field2token_id[field])
+    for dataset in (ours, theirs):
+        torch.manual_seed(3)
+        dataset.splits = dataset.build()
+    for mine, his in zip(ours.splits, theirs.splits, strict=True):
+        for feat in ("inter_feat", "user_feat", "item_feat"):
+            a, b = getattr(mine, feat), getattr(his, feat)
+            assert list(a.interaction) == list(b.interaction)
+            for field in a.interaction:
+                assert torch.equal(a[field], b[field])
+                assert a[field].dtype == b[field].dtype
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"numerical_features": []},
+        {"scenario_from": {"field": "price", "bins": [3]}},
+        {"rm_dup_inter": "first", "val_interval": {"timestamp": "[10,900]"}},
+        {"seq_len": {"tags": 1}, "normalize_all": True},
+    ],
+)
+def test_a_kept_data_set_is_the_one_that_was_read(toy, tmp_path, more) -> None:
+    first = make(tmp_path, **more)
+    assert len(kept(toy)) == 1
+    assert str(make(tmp_path, **more)) == str(first)
+    assert_same(make(tmp_path, **more), make(tmp_path, dataset_cache=False, **more))
+    assert len(kept(toy)) == 1
+
+
+def test_a_split_given_as_files_is_kept_too(toy, tmp_path) -> None:
+    lines = (toy / "toy.inter").read_text().splitlines()
+    for name, rows in {
+        "train": lines[1:900],
+        "valid": lines[900:1200],
+        "test": lines[1200:],
+    }.items():
+        (toy / f"toy.{name}.inter").write_text("\n".join([lines[0], *rows]) + "\n")
+    more = {"benchmark_filename": ["train", "valid", "test"]}
+    make(tmp_path, **more)
+    assert_same(make(tmp_path, **more), make(tmp_path, dataset_cache=False, **more))
+
+
+def test_other_files_and_other_settings_are_other_data_sets(toy, tmp_path) -> None:
+    make(tmp_path)
+    make(tmp_path, normalize_field=["timestamp"])
+    assert len(kept(toy)) == 2
+    text = (toy / "toy.inter").read_text()
+    (toy / "toy.inter").write_text(text.replace("\t1\t5\n", "\t0\t5\n"))
+    make(tmp_path)
+    assert len(kept(toy)) == 3
+
+
+def test_damage_is_noticed_and_mended(toy, tmp_path, caplog) -> None:
+    make(tmp_path)
+    (folder,) = kept(toy)
+    (folder / "inter_feat.user_id.npy").write_bytes(b"half")
+    assert_same(make(tmp_path), make(tmp_path, dataset_cache=False))
+    assert "damaged" in caplog.text
+    assert kept(toy) == [folder]
+    assert np.load(folder / "inter_feat.user_id.npy").shape == (1500,)
+
+
+def test_nothing_half_written_stays(toy, tmp_path, monkeypatch) -> None:
+    def full_disk(*_, **__):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(np, "save", full_disk)
+    make(tmp_path)
+    assert list((toy / "cache").iterdir()) == []
+
+
+def test_a_folder_marked_read_only_is_left_alone(toy, tmp_path) -> None:
+    toy.chmod(0o555)
+    make(tmp_path)
+    toy.chmod(0o755)
+    assert not (toy / "cache").exists()
+    assert list((tmp_path / "dataset" / "toy" / "cache").glob("*/state.json"))

@@ -1,0 +1,156 @@
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from recbole_llm4msr import Config, create_dataset, data_preparation
+from recbole_llm4msr.data import AtomicFileError, ScenarioError
+from recbole_llm4msr.quick_start import training_history
+from tests.toy import TITLES, toy_settings
+
+
+def make(tmp_path, model: str = "STAR", **more):
+    return create_dataset(Config(model, "toy", None, toy_settings(tmp_path, **more)))
+
+
+def test_scenario_ids_are_those_of_the_sorted_tokens(toy, tmp_path) -> None:
+    dataset = make(tmp_path)
+    assert dataset.scenario_tokens == ["feed", "mail", "search"]
+    assert dataset.scenario_names == ["Home feed", "mail", "Search page"]
+    assert dataset.scenario_descriptions == ["items shown unasked", "", "items found by a query"]
+    assert dataset.scenario_num == 3
+    assert dataset.token2id("scenario", ["feed", "search"]).tolist() == [1, 3]
+    raw = pl.read_csv(toy / "toy.inter", separator="\t")["scenario:token"].to_numpy()
+    assert (dataset.id2token("scenario", dataset.inter_feat["scenario"].values) == raw).all()
+
+
+def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path) -> None:
+    from recbole.data.dataset import Dataset
+
+    # RecBole's reader would take the words null, NA and nan for missing; titles are not loaded.
+    config = Config("STAR", "toy", None, toy_settings(tmp_path))
+    ours, theirs = create_dataset(config), Dataset(config)
+    for dataset in (ours, theirs):
+        dataset._change_feat_format()
+    for feat in ("inter_feat", "user_feat", "item_feat"):
+        mine, his = getattr(ours, feat), getattr(theirs, feat)
+        assert set(mine.columns) == set(his.columns)
+        for field in set(mine.columns) - {"scenario"}:
+            assert torch.equal(mine[field], his[field]), field
+            assert mine[field].dtype == his[field].dtype
+    for field in ("user_id", "item_id", "age", "tags"):
+        assert list(ours.field2id_token[field]) == list(theirs.field2id_token[field])
+    assert ours.field2source == theirs.field2source
+    assert ours.field2type == theirs.field2type
+    assert dict(ours.field2seqlen) == dict(theirs.field2seqlen)
+
+
+def test_ml_100k_has_age_groups_as_scenarios() -> None:
+    dataset = create_dataset(Config("STAR", "ml-100k"))
+    assert dataset.scenario_tokens == ["0-24", "25-35", "36-99"]
+    ages = dataset.field2id_token["age"][dataset.user_feat["age"].to_numpy().astype(int)]
+    of_row = ages[dataset.inter_feat["user_id"].to_numpy()].astype(int)
+    scenario = dataset.inter_feat["scenario"].to_numpy()
+    assert (scenario == np.digitize(of_row, [24, 35], right=True) + 1).all()
+
+
+def test_training_history_holds_the_training_rows_in_raw_tokens(toy, tmp_path) -> None:
+    config = Config("STAR", "toy", None, toy_settings(tmp_path))
+    train, valid, test = data_preparation(config, create_dataset(config))
+    history = train.dataset.training_history()
+    raw = pl.read_csv(toy / "toy.inter", separator="\t")
+    raw.columns = [column.split(":")[0] for column in raw.columns]
+    kept = raw[history.rows["time"].cast(pl.Int64).to_list()]  # the toy's time is the line
+    assert len(kept) == len(train.dataset) < len(raw)
+    for column, field in {"user": "user_id", "item": "item_id", "scenario": "scenario"}.items():
+        assert history.rows[column].to_list() == kept[field].to_list()
+    assert history.rows["label"].cast(pl.Int64).to_list() == kept["label"].to_list()
+    others = {int(t) for part in (valid, test) for t in part.dataset.inter_feat["timestamp"]}
+    assert not others & set(kept["timestamp"].to_list())
+    titles = dict(zip(history.items["item"], history.items["title"], strict=True))
+    assert titles == {item: TITLES[int(item[1:]) % 7] for item in titles}
+    assert set(titles) == set(history.rows["item"])
+
+
+def test_items_of_valid_and_test_alone_have_no_text_in_the_history(toy, tmp_path) -> None:
+    lines = (toy / "toy.inter").read_text().splitlines()
+    held_out = [f"u1\ti{i}\tfeed\t1\t{9000 + i}" for i in (38, 39, 40)]
+    train = [line for line in lines[1:] if line.split("\t")[1] not in ("i38", "i39", "i40")]
+    for name, rows in {"train": train, "valid": held_out[:2], "test": held_out[2:]}.items():
+        (toy / f"toy.{name}.inter").write_text("\n".join([lines[0], *rows]) + "\n")
+    dataset = make(tmp_path, benchmark_filename=["train", "valid", "test"])
+    history = dataset.build()[0].training_history()
+    assert not {"i38", "i39", "i40"} & (set(history.items["item"]) | set(history.rows["item"]))
+    assert {"i38", "i39", "i40"} <= set(history.item_tokens)
+
+
+def test_fingerprint_changes_with_what_a_prompt_could_quote(toy, tmp_path) -> None:
+    def fingerprint() -> str:
+        return training_history(Config("STAR", "toy", None, toy_settings(tmp_path))).fingerprint
+
+    first = fingerprint()
+    assert fingerprint() == first
+    text = (toy / "toy.item").read_text()
+    (toy / "toy.item").write_text(text.replace("red shoe", "red boot"))
+    assert fingerprint() != first
+
+
+def test_a_text_column_need_not_be_chosen(toy, tmp_path) -> None:
+    items = make(tmp_path, item_text_fields=None).build()[0].training_history().items
+    assert items.columns == ["item", "tags", "title"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"SCENARIO_FIELD": "domain"}, ScenarioError, "no field 'domain'; loaded are .*label"),
+        ({"scenario_from": {"field": "colour", "bins": [1]}}, ScenarioError, "'colour' is not lo"),
+        ({"load_col": {"inter": ["user_id", "clicked"]}}, ValueError, "has no column clicked"),
+        ({"item_text_fields": ["colour"]}, AtomicFileError, "no column colour"),
+    ],
+)
+def test_missing_fields_are_named(toy, tmp_path, settings, error, message) -> None:
+    with pytest.raises(error, match=message):
+        make(tmp_path, **settings).build()[0].training_history()
+
+
+def test_row_without_a_scenario_is_refused(toy, tmp_path) -> None:
+    path = toy / "toy.inter"
+    path.write_text(path.read_text() + "u1\ti1\t\t1\t5000\n")
+    with pytest.raises(ScenarioError, match="1 interactions have no scenario"):
+        make(tmp_path)
+
+
+def test_broken_line_of_an_inter_file_is_named(toy, tmp_path) -> None:
+    path = toy / "toy.inter"
+    path.write_text(path.read_text() + "u1\ti1\tfeed\n")
+    with pytest.raises(AtomicFileError, match=r"toy\.inter, line 1502: 3 columns .* has 5"):
+        make(tmp_path)
+
+
+def test_data_set_that_is_not_there_names_those_that_are(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"no data set 'tou' in .*; it has toy"):
+        create_dataset(Config("STAR", "tou", None, settings))
+
+
+def test_a_scenario_from_an_item_field_and_from_a_mapping(toy, tmp_path) -> None:
+    rule = {"field": "age", "mapping": {"20": "a", "21": "b", "22": "b"}}
+    dataset = make(tmp_path, scenario_from=rule)
+    assert dataset.scenario_tokens == ["a", "b"]
+    dataset = make(tmp_path, scenario_from={"field": "price", "bins": [3]})
+    assert dataset.scenario_tokens == ["..3", "3.."]
+
+
+def test_real_files_load(real_data) -> None:
+    config = Config("STAR", "amazon-bst", None, {"data_path": str(real_data)})
+    dataset = create_dataset(config)
+    assert dataset.scenario_names == ["Beauty", "Sports and Outdoors", "Toys and Games"]
+    assert dataset.user_num - 1 == 72_682
+    train, valid, test = dataset.build()
+    assert (len(train) + len(valid) + len(test)) == 2 * 662_436
+    history = train.training_history()
+    assert history.rows.height == len(train)
+    assert "null" in " ".join(history.items["title"].drop_nulls()).split()

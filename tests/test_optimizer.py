@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from recbole_llm4msr.optimizer import HybridOptimizer, RowWiseAdagrad, make_tables_sparse
+from tests.test_trainer import make
+
+
+def test_rowwise_adagrad_equals_the_formula_and_touches_only_its_rows() -> None:
+    torch.manual_seed(0)
+    table = nn.Embedding(6, 3, sparse=True)
+    expected, sums = table.weight.detach().clone(), torch.zeros(6)
+    optimizer = RowWiseAdagrad([table.weight], lr=0.1)
+    for ids in ([1, 1, 4], [4, 2, 4]):
+        optimizer.zero_grad()
+        index = torch.tensor(ids)
+        factor = torch.randn(3, 3)
+        (table(index) * factor).sum().backward()
+        optimizer.step()
+        for row in set(ids):
+            g = factor[index == row].sum(dim=0)
+            sums[row] += g.square().mean()
+            expected[row] -= 0.1 * g / (sums[row].sqrt() + 1e-8)
+    torch.testing.assert_close(table.weight.detach(), expected)
+
+
+@pytest.mark.parametrize("choice", ["sparse_adam", "rowwise_adagrad"])
+def test_sparse_training_learns_and_resumes(toy, tmp_path, choice: str) -> None:
+    settings = {"embedding_optimizer": choice, "epochs": 6, "learning_rate": 0.01}
+    trainer, (train, _, test) = make(tmp_path, **settings)
+    assert isinstance(trainer.optimizer, HybridOptimizer)
+    losses = [trainer._train_epoch(train, epoch) for epoch in range(6)]
+    assert losses[-1] < losses[0]
+    trainer._save_checkpoint(5)
+    other, _ = make(tmp_path, **settings)
+    other.resume_checkpoint(trainer.saved_model_file)
+    assert other.evaluate(test, load_best_model=False) == trainer.evaluate(
+        test, load_best_model=False
+    )
+    dense, _ = make(tmp_path, embedding_optimizer="dense")
+    with pytest.raises((ValueError, KeyError)):
+        dense.resume_checkpoint(trainer.saved_model_file)
+
+
+def test_the_first_step_of_sparse_adam_is_adams(toy, tmp_path) -> None:
+    """Until a row rests for a step, lazy and dense Adam are the same."""
+    weights = []
+    for choice in ("dense", "sparse_adam"):
+        trainer, (train, *_) = make(tmp_path, embedding_optimizer=choice, train_batch_size=4096)
+        trainer._train_epoch(train, 0)
+        weights.append(trainer.model.token_embedding_table.embedding.weight.detach())
+    torch.testing.assert_close(*weights)
+
+
+def test_auto_takes_large_tables_only() -> None:
+    model = nn.ModuleList([nn.Embedding(10, 1), nn.Embedding(500_000, 1)])
+    assert make_tables_sparse(model, "dense") == []
+    (table,) = make_tables_sparse(model, "auto")
+    assert table is model[1].weight
+    assert [m.sparse for m in model] == [False, True]
+    with pytest.raises(ValueError, match="not one of auto, dense"):
+        make_tables_sparse(model, "adam")
+
+
+def test_contradictions_are_named(toy, tmp_path) -> None:
+    with pytest.raises(ValueError, match="clip_grad_norm needs"):
+        make(tmp_path, embedding_optimizer="sparse_adam", clip_grad_norm={"max_norm": 1})

@@ -1,0 +1,172 @@
+"""Runs from end to end: through our entry, with our models and RecBole's own."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+import recbole_llm4msr
+from recbole_llm4msr import CheckpointError, load_data_and_model, objective_function, run
+from tests.toy import toy_settings
+
+ROOT = Path(recbole_llm4msr.__file__).parents[1]
+CONTEXT_MODELS = (
+    "LR FM DeepFM WideDeep DCN DCNV2 AutoInt xDeepFM PNN NFM AFM FwFM FiGNN EulerNet FNN DSSM FFM"
+).split()
+
+
+def command(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recbole_llm4msr", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "COLUMNS": "120"},
+    )
+
+
+@pytest.mark.parametrize("model", CONTEXT_MODELS)
+def test_recboles_context_models_run_with_the_same_metrics(toy, tmp_path, model: str) -> None:
+    # 2 is the number of fields per field pair that some of them need; FFM and FwFM take no others.
+    settings = toy_settings(
+        tmp_path, epochs=1, load_col={"inter": ["user_id", "item_id", "scenario", "label"]},
+        numerical_features=[], double_tower=model == "DSSM", allow_unknown_keys=True,
+        fields={0: ["user_id"], 1: ["item_id", "scenario"]} if model == "FFM" else None,
+    )  # fmt: skip
+    if model == "DSSM":  # reads user and item features apart, and needs both
+        settings["load_col"] |= {"user": ["user_id", "age"], "item": ["item_id", "tags"]}
+    if model in ("EulerNet", "FiGNN", "PNN", "NFM", "AutoInt"):
+        settings.pop("mlp_hidden_size")
+    result = run(model, "toy", config_dict=settings)
+    assert {"auc", "logloss@feed", "gauc@mean"} <= set(result["test_result"])
+
+
+def test_result_predictions_and_checkpoint_tell_the_same(toy, tmp_path) -> None:
+    settings = toy_settings(
+        tmp_path,
+        result_json=str(tmp_path / "out" / "r.json"),
+        save_predictions=str(tmp_path / "out" / "p.parquet"),
+        knowledge="lsa",
+    )
+    result = run("LLM4MSR_STAR", "toy", config_dict=settings)
+    written = json.loads((tmp_path / "out" / "r.json").read_text())
+    assert written["test_result"] == result["test_result"]
+    assert {"training", "test"} <= set(written["seconds"])
+    assert written["versions"]["recbole"] == "1.2.1"
+    assert (written["seed"], written["config"]["knowledge"]) == (2020, "lsa")
+
+    (checkpoint,) = (tmp_path / "saved").glob("*.pth")
+    _, model, dataset, _, _, test_data = load_data_and_model(checkpoint)
+    model.eval()
+    with torch.no_grad():
+        scores = torch.cat([model.predict(batch[0]) for batch in test_data])
+    table = pl.read_parquet(tmp_path / "out" / "p.parquet")
+    assert torch.equal(scores, torch.tensor(table["score"].to_numpy()))
+    assert set(table["scenario"]) <= set(dataset.scenario_tokens)
+
+
+def test_same_seed_gives_the_same_numbers_to_the_last_digit(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, knowledge="lsa", dropout_prob=0.2)
+    first = run("LLM4MSR_STAR", "toy", config_dict=settings)
+    assert run("LLM4MSR_STAR", "toy", config_dict=settings) == first
+    other = run("LLM4MSR_STAR", "toy", config_dict={**settings, "seed": 7})
+    assert other["test_result"] != first["test_result"]
+
+
+def test_knowledge_none_is_the_backbone(toy, tmp_path) -> None:
+    bare = run("STAR", "toy", config_dict=toy_settings(tmp_path))
+    none = run("LLM4MSR_STAR", "toy", config_dict=toy_settings(tmp_path, knowledge="none"))
+    off = {"use_user_meta": False, "use_scenario_meta": False, "knowledge": "lsa"}
+    switched_off = run("LLM4MSR_STAR", "toy", config_dict=toy_settings(tmp_path, **off))
+    assert bare == none == switched_off
+
+
+def test_checkpoint_is_not_used_with_other_knowledge(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, knowledge="lsa")
+    run("LLM4MSR_STAR", "toy", config_dict=settings)
+    text = (toy / "toy.item").read_text()
+    (toy / "toy.item").write_text(text.replace("red shoe", "red boot"))
+    (checkpoint,) = (tmp_path / "saved").glob("*.pth")
+    with pytest.raises((ValueError, RuntimeError), match="trained with other knowledge"):
+        load_data_and_model(checkpoint)
+
+
+def test_one_class_in_validation_does_not_stop_a_run(toy, tmp_path) -> None:
+    lines = (toy / "toy.inter").read_text().splitlines()
+    ones = [line for line in lines[1:] if line.split("\t")[3] == "1"][:40]
+    for name, rows in {"train": lines[1:], "valid": ones, "test": lines[1:80]}.items():
+        (toy / f"toy.{name}.inter").write_text("\n".join([lines[0], *rows]) + "\n")
+    settings = toy_settings(tmp_path, benchmark_filename=["train", "valid", "test"])
+    result = run("STAR", "toy", config_dict=settings)
+    assert math.isnan(result["best_valid_result"]["auc@feed"])
+    assert result["test_result"]["auc"] > 0
+
+
+@pytest.mark.parametrize("metric", ["auc@mean", "logloss@feed", "gauc"])
+def test_any_metric_can_stop_training(toy, tmp_path, metric: str) -> None:
+    result = run("STAR", "toy", config_dict=toy_settings(tmp_path, valid_metric=metric))
+    assert result["best_valid_score"] == result["best_valid_result"][metric]
+    assert result["valid_score_bigger"] is not metric.startswith("logloss")
+
+
+def test_objective_function_is_recboles(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, model="STAR", dataset="toy")
+    result = objective_function(settings, saved=False)
+    assert set(result) == {
+        "model", "best_valid_score", "valid_score_bigger", "best_valid_result", "test_result",
+    }  # fmt: skip
+
+
+def test_mixed_precision_trains(toy, tmp_path) -> None:
+    result = run("STAR", "toy", config_dict=toy_settings(tmp_path, enable_amp=True))
+    assert result["test_result"]["auc"] > 0
+
+
+def test_command_trains_from_another_folder_and_prints_the_table(toy, tmp_path) -> None:
+    done = command(
+        "--model=STAR", "--dataset", "toy", f"--data_path={tmp_path}", "--epochs=1", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    for text in ("STAR on toy", "search: Search page", "mean", "all rows", "test", "1 epochs;"):
+        assert text in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--model=STARR", "--dataset=toy"], "no model 'STARR'. Did you mean STAR"),
+        (["--model=STAR", "--dataset=tou"], "no data set 'tou'"),
+        (["--model=STAR", "--dataset=toy", "--epoch=1"], "epoch (command line): did you mean epoc"),
+        (["--model=STAR", "--dataset=toy", "--SCENARIO_FIELD=domain"], "no field 'domain'"),
+        (["--model=STAR"], "--dataset missing"),
+        (["--model=STAR", "--dataset=toy", "--config_files=none.yaml"], "none.yaml: there is no"),
+        (["--model=STAR", "--dataset=toy", "stray"], "'stray' is no option"),
+    ],
+)
+def test_command_says_what_is_wrong_in_one_line(toy, tmp_path, arguments, message) -> None:
+    done = command(*arguments, f"--data_path={tmp_path}", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: ") or "error: unknown" in done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_models_commands_and_settings(tmp_path) -> None:
+    done = command("--help", cwd=tmp_path)
+    for text in ("SharedBottom, ", "recbole-llm4msr convert", "interaction_threshold", "meta_rank"):
+        assert text in done.stdout
+
+
+def test_checkpoint_that_is_none_is_named(tmp_path) -> None:
+    (tmp_path / "x.pth").write_text("not one")
+    with pytest.raises(CheckpointError, match=r"x\.pth: this is not a checkpoint"):
+        load_data_and_model(tmp_path / "x.pth")

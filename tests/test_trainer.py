@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from recbole.trainer import Trainer
+from recbole.utils import ModelType, init_seed
+
+from recbole_llm4msr import CheckpointError, Config, create_dataset, data_preparation, get_trainer
+from recbole_llm4msr.trainer import MultiScenarioTrainer, ScenarioTrainerMixin
+from tests.toy import toy_settings
+
+
+def make(tmp_path, model: str = "STAR", **more):
+    config = Config(model, "toy", None, toy_settings(tmp_path, **more))
+    init_seed(config["seed"], True)
+    loaders = data_preparation(config, create_dataset(config))
+    init_seed(config["seed"], True)
+    built = config.model_class(config, loaders[0].dataset)
+    return get_trainer(config["MODEL_TYPE"], model)(config, built), loaders
+
+
+def test_every_model_gets_a_trainer_that_reports_scenarios() -> None:
+    assert get_trainer(ModelType.CONTEXT, "LLM4MSR_STAR") is MultiScenarioTrainer
+    assert issubclass(get_trainer(ModelType.CONTEXT, "DeepFM"), (ScenarioTrainerMixin, Trainer))
+    assert get_trainer(ModelType.GENERAL, "BPR") is Trainer
+
+
+def test_training_resumes_where_it_stopped(toy, tmp_path) -> None:
+    through, (train, valid, _) = make(tmp_path, epochs=3, dropout_prob=0.0)
+    through.fit(train, valid, saved=False)
+    half, (train, valid, _) = make(tmp_path, epochs=2, dropout_prob=0.0)
+    half.fit(train, valid)
+    half._save_checkpoint(1)
+    resumed, (train, valid, _) = make(tmp_path, epochs=3, dropout_prob=0.0)
+    for _ in range(2):  # the loader's order moves on with every epoch
+        for _ in train:
+            pass
+    resumed.resume_checkpoint(half.saved_model_file)
+    assert resumed.start_epoch == 2
+    resumed.fit(train, valid, saved=False)
+    for mine, theirs in zip(resumed.model.parameters(), through.model.parameters(), strict=True):
+        torch.testing.assert_close(mine, theirs)
+
+
+def test_a_checkpoint_is_complete_or_not_there(toy, tmp_path, monkeypatch) -> None:
+    trainer, _ = make(tmp_path)
+    trainer._save_checkpoint(0)
+    before = (tmp_path / "saved").glob("*")
+    content = {path: path.read_bytes() for path in before}
+
+    def full_disk(state, file, **_):
+        Path(file).write_bytes(b"half")
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        trainer._save_checkpoint(1)
+    assert {path: path.read_bytes() for path in (tmp_path / "saved").glob("*")} == content
+
+
+def test_resuming_from_no_checkpoint_says_so(toy, tmp_path) -> None:
+    trainer, _ = make(tmp_path)
+    (tmp_path / "x.pth").write_bytes(b"no")
+    with pytest.raises(CheckpointError, match=r"x\.pth"):
+        trainer.resume_checkpoint(tmp_path / "x.pth")
+
+
+def test_ranking_metrics_are_left_to_recbole(toy, tmp_path) -> None:
+    settings = toy_settings(
+        tmp_path,
+        metrics=["Recall"],
+        valid_metric="Recall@5",
+        topk=[5],
+        eval_args={"mode": "uni10", "split": {"RS": [0.8, 0.1, 0.1]}, "order": "RO"},
+    )
+    config = Config("FM", "toy", None, settings)
+    loaders = data_preparation(config, create_dataset(config))
+    built = config.model_class(config, loaders[0].dataset)
+    trainer = get_trainer(config["MODEL_TYPE"], "FM")(config, built)
+    _, result = trainer.fit(loaders[0], loaders[1], saved=False)
+    assert set(result) == {"recall@5"}

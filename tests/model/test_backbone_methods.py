@@ -225,3 +225,41 @@ def test_cores_are_made_once_a_batch_and_scenario(small):
             model(small.batch)
         assert core.call_count == 1
         assert core.call_args.args[0].shape == (model.n_scenarios, model.embedding_size)
+
+
+# -- HMoE ----------------------------------------------------------------------------------------
+
+
+def test_no_gradient_flows_into_the_scores_of_other_scenarios(small):
+    model = perturb(small.build("HMoE"))
+    own = rows(small.batch, only_scenario(small.batch, 2))  # of the second scenario
+    model.calculate_loss(own).backward()
+    for part in (model.gates, model.towers, model.relations):
+        moved = [any(p.grad is not None and p.grad.any() for p in m.parameters()) for m in part]
+        assert moved == [False, True, False]
+    logits = model(own).detach()
+    with torch.no_grad():
+        model.towers[0].logit.bias += 1  # yet the scores are read
+    assert not torch.allclose(model(own), logits)
+
+
+# -- CrossStitch ---------------------------------------------------------------------------------
+
+
+def test_stitches_start_as_convex_combinations(small, one_scenario):
+    for stitch in small.build("CrossStitch").stitches:
+        assert torch.allclose(stitch.sum(dim=1), torch.ones(3))
+        assert torch.allclose(stitch.diagonal(), torch.tensor(0.9))
+    assert torch.isfinite(one_scenario.build("CrossStitch")(one_scenario.batch)).all()
+
+
+# -- AITM ----------------------------------------------------------------------------------------
+
+
+def test_a_scenario_trains_those_before_it_in_the_chain_and_none_after(small):
+    model = perturb(small.build("AITM"))
+    model.calculate_loss(rows(small.batch, only_scenario(small.batch, 2))).backward()
+    moved = [
+        any(p.grad is not None and p.grad.any() for p in m.parameters()) for m in model.networks
+    ]
+    assert moved == [True, True, False]

@@ -10,20 +10,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import (
-    Experts,
-    PerScenario,
-    ScenarioGroups,
-    Tower,
-    init_weights,
-    mix,
-)
+from recbole_llm4msr.model.backbone.mmoe import MMoE
+from recbole_llm4msr.model.layers import PerScenario, ScenarioGroups, init_weights, mix
 from recbole_llm4msr.model.registry import register_backbone
 
 
 @register_backbone
-class HMoE(MultiScenarioRecommender):
+class HMoE(MMoE):
     r"""Hybrid of implicit and explicit mixture-of-experts.
 
     .. math::
@@ -40,25 +33,12 @@ class HMoE(MultiScenarioRecommender):
     def __init__(self, config, dataset) -> None:
         super().__init__(config, dataset)
 
-        # load parameters info
-        self.expert_num = config["expert_num"]
-        self.expert_hidden_size = config["expert_hidden_size"]
-        self.tower_hidden_size = config["tower_hidden_size"]
-        self.dropout_prob = config["dropout_prob"]
-
-        # define layers and loss
-        S, width = self.n_scenarios, self.expert_hidden_size[-1]
-        self.experts = Experts(
-            self.expert_num, self.input_size, self.expert_hidden_size, self.dropout_prob
-        )
-        self.gates = nn.ModuleList(nn.Linear(self.input_size, self.expert_num) for _ in range(S))
-        self.towers = nn.ModuleList(
-            Tower(width, self.tower_hidden_size, self.dropout_prob) for _ in range(S)
-        )
+        # define layers and loss, beyond those of MMoE
+        S = self.n_scenarios
         self.relations = PerScenario(nn.Linear(self.input_size, S) for _ in range(S))
 
         # parameters initialization
-        self.apply(init_weights)
+        self.relations.apply(init_weights)
 
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""

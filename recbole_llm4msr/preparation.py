@@ -63,6 +63,6 @@ def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:
     if config["knowledge_features"]:
         from recbole_llm4msr.knowledge.features import attach_features  # brings scikit-learn
 
-        attach_features(
+        config["KNOWLEDGE_FIELDS"] = attach_features(
             train, others, train.knowledge, config["knowledge_features"], config["knowledge_seed"]
         )

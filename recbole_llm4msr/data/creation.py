@@ -19,6 +19,9 @@ def create_dataset(config) -> Dataset:
     if not config.multi_scenario:
         return recbole.data.create_dataset(config)
     ensure_dataset(config)
+    # Fields that knowledge has added to a run before (a checkpoint's) are in none of the files.
+    added = config["KNOWLEDGE_FIELDS"] or ()
+    config["numerical_features"] = [f for f in config["numerical_features"] if f not in added]
     dataset = MultiScenarioDataset(config)
     if config["save_dataset"]:
         dataset.save()

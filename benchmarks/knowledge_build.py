@@ -52,6 +52,7 @@ def main() -> None:
     parser.add_argument("--llm", required=True)
     parser.add_argument("--users", type=int, help="first users of the file; all when left out")
     parser.add_argument("--chunk", type=int, default=131072)
+    parser.add_argument("--keep", type=Path, help="folder of the whole store, to train with later")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -60,32 +61,35 @@ def main() -> None:
             data = folder / "data"
             part_of(arguments.data, arguments.users, data)
 
-        def start(store: str) -> subprocess.Popen:
+        whole_store = arguments.keep or folder / "whole"
+        killed_store = folder / "killed"
+
+        def start(store: Path) -> subprocess.Popen:
             return subprocess.Popen(
                 [
                     *[sys.executable, "-W", "ignore", "-m", "recbole_llm4msr"],
                     *["knowledge", "build", "--dataset=amazon-bst", f"--data_path={data}"],
-                    *[f"--llm={arguments.llm}", f"--knowledge_path={folder / store}"],
+                    *[f"--llm={arguments.llm}", f"--knowledge_path={store}"],
                     f"--knowledge_chunk_tokens={arguments.chunk}",
                 ]
             )
 
         begun = time.perf_counter()
-        assert start("whole").wait() == 0
+        assert start(whole_store).wait() == 0
         wall = time.perf_counter() - begun
         cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
-        whole = chunks(folder / "whole")
+        whole = chunks(whole_store)
         print(f"through: {wall:.0f} s wall, {cpu.ru_utime + cpu.ru_stime:.0f} s CPU")
-        process = start("killed")
-        while len(chunks(folder / "killed")) < len(whole) / 2:
+        process = start(killed_store)
+        while len(chunks(killed_store)) < len(whole) / 2:
             assert process.poll() is None
             time.sleep(0.2)
         process.send_signal(signal.SIGKILL)
         process.wait()
-        half = chunks(folder / "killed")
+        half = chunks(killed_store)
         print(f"killed with {len(half)} of {len(whole)} chunks")
-        assert start("killed").wait() == 0
-        killed = chunks(folder / "killed")
+        assert start(killed_store).wait() == 0
+        killed = chunks(killed_store)
         assert killed == whole, "the resumed build differs"
         print(f"resumed: all {len(killed)} chunks have the same bytes as those of the whole build")
 

@@ -13,6 +13,8 @@ When not: a checkpoint written so is read by any torch, with and without this pa
 from __future__ import annotations
 
 import pickle
+from collections import defaultdict
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import recbole.trainer.trainer as recbole_trainer
 import torch
 from recbole.config import Config
 from recbole.utils import EvaluatorType, InputType, ModelType, get_model
+from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, lil_matrix
 
 #: Parts of a Config that are classes: rebuilt when it is loaded instead of pickled.
 _REBUILT = ("model_class", "yaml_loader")
@@ -51,9 +54,19 @@ def _restore_config(config: Config, state: dict[str, Any]) -> None:
     config.yaml_loader = config._build_yaml_loader()
     try:
         config.model_class = get_model(state["model"])
-    except ValueError:
-        # A class that was handed over as such has no name RecBole could find it by.
+    except (ValueError, AttributeError, ImportError):
+        # A class that was handed over as such has no name RecBole could find it by. (It looks for
+        # an unknown name among its tree models last, whose libraries may not be installed.)
         config.model_class = None
+
+
+def _copy_config(config: Config, memo: dict[int, Any]) -> Config:
+    """A deep copy keeps the classes as they are, whatever their names."""
+    twin = memo[id(config)] = type(config).__new__(type(config))
+    vars(twin).update(
+        {k: v if k in _REBUILT else deepcopy(v, memo) for k, v in vars(config).items()}
+    )
+    return twin
 
 
 def allow_classes(*more: type) -> None:
@@ -61,8 +74,10 @@ def allow_classes(*more: type) -> None:
     if not hasattr(Config, "__setstate__"):
         Config.__getstate__ = _config_state
         Config.__setstate__ = _restore_config
+        Config.__deepcopy__ = _copy_config
         recbole_trainer.torch = _TorchOfTrainer()
-    scalar = np.float64(0).__reduce__()[0]  # what a pickled numpy number is rebuilt by
+    # What pickled numpy numbers and arrays are rebuilt by.
+    scalar, array = np.float64(0).__reduce__()[0], np.zeros(1).__reduce__()[0]
     torch.serialization.add_safe_globals(
         [
             Config,
@@ -70,10 +85,18 @@ def allow_classes(*more: type) -> None:
             InputType,
             ModelType,
             np.dtype,
-            type(np.dtype("float64")),
+            *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
             scalar,
             # The name that numpy 1 gave the same function, for checkpoints made with it.
             (scalar, "numpy.core.multiarray.scalar"),
+            # Plain data that some of RecBole's models keep beside their weights (EASE, ItemKNN).
+            array,
+            (array, "numpy.core.multiarray._reconstruct"),
+            np.ndarray,
+            np.matrix,
+            defaultdict,
+            list,
+            *(csr_matrix, csc_matrix, coo_matrix, lil_matrix),
             *more,
         ]
     )

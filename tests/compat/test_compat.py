@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import pickle
 import subprocess
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import recbole.data
 import recbole.quick_start
+import recbole.trainer
 import recbole.utils
 import torch
 
@@ -111,3 +114,30 @@ def test_checkpoint_without_a_model_is_named(tmp_path) -> None:
         compat.load_checkpoint(path)
     with pytest.raises(FileNotFoundError, match="no such checkpoint"):
         compat.load_checkpoint(tmp_path / "none.pth")
+
+
+@pytest.mark.parametrize("model", ["BPR", "EASE", "ItemKNN"])
+def test_recboles_own_checkpoints_load_in_recbole(toy, tmp_path, model: str) -> None:
+    settings = toy_settings(tmp_path, load_col={"inter": ["user_id", "item_id"]}, epochs=1)
+    recbole.quick_start.run_recbole(model, "toy", config_dict=settings)
+    (checkpoint,) = (tmp_path / "saved").glob("*.pth")
+    assert recbole.quick_start.load_data_and_model(str(checkpoint))[0]["model"] == model
+
+
+def test_a_users_own_model_class_survives_copies_and_checkpoints(toy, tmp_path) -> None:
+    class Mine(recbole.utils.get_model("FM")):
+        pass
+
+    settings = toy_settings(tmp_path, load_col={"inter": ["user_id", "item_id", "label"]})
+    config = recbole.config.Config(model=Mine, dataset="toy", config_dict=settings)
+    twin = copy.deepcopy(config)
+    assert twin.model_class is Mine
+    assert twin.final_config_dict == config.final_config_dict
+    twin["seed"] = 5
+    assert config["seed"] == 2020
+    assert pickle.loads(pickle.dumps(config)).model_class is None
+    dataset = recbole.data.create_dataset(config)
+    train, valid, test = recbole.data.data_preparation(config, dataset)
+    trainer = recbole.trainer.Trainer(config, Mine(config, train.dataset))
+    trainer.fit(train, valid)
+    assert trainer.evaluate(test)["auc"] > 0  # from the checkpoint

@@ -29,6 +29,10 @@ from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, lil_matrix
 _REBUILT = ("model_class", "yaml_loader")
 
 
+#: Types of arrays; what arrays of objects hold is under the same rule as all else.
+_NUMBERS = ("float32", "float64", "int32", "int64", "bool", "object")
+
+
 class CheckpointError(ValueError):
     """A file that is no checkpoint, or holds more than a checkpoint may."""
 
@@ -85,7 +89,7 @@ def allow_classes(*more: type) -> None:
             InputType,
             ModelType,
             np.dtype,
-            *(type(np.dtype(name)) for name in ("float32", "float64", "int32", "int64", "bool")),
+            *(type(np.dtype(name)) for name in _NUMBERS),
             scalar,
             # The name that numpy 1 gave the same function, for checkpoints made with it.
             (scalar, "numpy.core.multiarray.scalar"),

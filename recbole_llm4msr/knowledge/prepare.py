@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from recbole_llm4msr.data.folders import companion_folder
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.assemble import Assembled, Coverage, assemble
 from recbole_llm4msr.knowledge.build import BuildReport, Shard, build_vectors
@@ -242,28 +242,7 @@ def _plain(value: Any) -> Any:
 
 
 def store_folder(config: Settings, options: KnowledgeOptions, dataset: str) -> Path:
-    """Return the store's folder: as asked for, beside the data, or under the current folder.
-
-    The data set's folder is used unless it cannot be written or lies inside an installed package
-    (RecBole's ml-100k); then it is ``dataset/<name>/knowledge`` here.
-    """
+    """Return the store's folder: as asked for, beside the data, or under the current folder."""
     if options.knowledge_path:
         return Path(options.knowledge_path).expanduser()
-    data_path = config["data_path"]
-    if data_path:
-        folder = Path(data_path)
-        installed = {"site-packages", "dist-packages"} & set(folder.resolve().parts)
-        if not installed and _writable(folder):
-            return folder / "knowledge"
-    return Path("dataset") / dataset / "knowledge"
-
-
-def _writable(folder: Path) -> bool:
-    """Look and try: a superuser may write anywhere, but a folder marked read-only means it."""
-    if not folder.is_dir() or not folder.stat().st_mode & 0o222:
-        return False
-    try:
-        with tempfile.TemporaryFile(dir=folder):
-            return True
-    except OSError:
-        return False
+    return companion_folder(config["data_path"], dataset, "knowledge")

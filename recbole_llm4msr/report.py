@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from recbole_llm4msr.files import whole_file
 
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "numpy", "pandas", "polars", "scikit-learn")
 
@@ -70,10 +71,8 @@ def write_json(path: Path, config, result: dict[str, Any], phases: dict, epochs:
         "versions": {"python": platform.python_version(), **_versions()},
         "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(_without_nan(content), indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(_without_nan(content), indent=1) + "\n", encoding="utf-8")
 
 
 def _versions() -> dict[str, str | None]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable
 from functools import cache
 from itertools import chain, count
@@ -22,6 +21,7 @@ from tqdm import tqdm
 from recbole_llm4msr import compat
 from recbole_llm4msr.distributed import GradientAveraging
 from recbole_llm4msr.evaluation import ScenarioCollector, ScenarioEvaluator
+from recbole_llm4msr.files import whole_file
 from recbole_llm4msr.optimizer import HybridOptimizer, hybrid, make_tables_sparse
 
 
@@ -130,14 +130,9 @@ class ScenarioTrainerMixin:
         return float(score), result
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        final = Path(kwargs.pop("saved_model_file", self.saved_model_file))
-        temporary = final.with_name(f".{final.name}.{os.getpid()}")
-        try:
+        final = kwargs.pop("saved_model_file", self.saved_model_file)
+        with whole_file(final) as temporary:  # only the first process of a distributed run writes
             super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
-            if temporary.exists():  # only the first process of a distributed run writes
-                temporary.replace(final)
-        finally:
-            temporary.unlink(missing_ok=True)
         if verbose:
             self.logger.info("Saving current: %s", final)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import polars as pl
 from recbole.evaluator.collector import DataStruct
 
 from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.files import whole_file
 
 
 def save_predictions(path: str | Path, rows: DataStruct, dataset: MultiScenarioDataset) -> None:
@@ -34,8 +34,5 @@ def save_predictions(path: str | Path, rows: DataStruct, dataset: MultiScenarioD
             "score": rows.get("rec.score").numpy(),
         }
     )
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    frame.write_parquet(temporary)
-    temporary.replace(path)
+    with whole_file(path) as temporary:
+        frame.write_parquet(temporary)

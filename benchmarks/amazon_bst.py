@@ -17,6 +17,12 @@ ALL = ("--learning_rate=0.002", "--embedding_size=16", "--epochs=20")
 LSA = ("--knowledge=lsa",)
 ITEM = ("--item_knowledge=True",)
 
+#: The backbones besides SharedBottom and STAR.
+ZOO = (
+    "SingleDNN SeparateDNN OMoE MMoE PLE AITM CrossStitch SARNet HMoE EPNet PPNet PEPNet M2M "
+    "AdaSparse ADL AdaptDHM HAMUR M3oE APG"
+).split()
+
 #: Name of a run: model and settings.
 RUNS: dict[str, tuple[str, ...]] = {
     "SharedBottom": ("SharedBottom",),
@@ -38,6 +44,11 @@ RUNS: dict[str, tuple[str, ...]] = {
             *("DeepFM", *LSA, "--knowledge_features=pca:64", f"--knowledge_folds={k}"),
         )
         for k in (1, 2, 5)
+    },
+    **{name: (name,) for name in ZOO},
+    **{
+        f"LLM4MSR_{name}, LSA, K = 1": (f"LLM4MSR_{name}", *LSA, "--knowledge_folds=1")
+        for name in ZOO
     },
 }
 

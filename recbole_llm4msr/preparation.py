@@ -58,6 +58,11 @@ def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:
         train.logger.info("Knowledge: none, so the model runs without it.")
         return
     train.logger.info(train.knowledge.summary)
+    if train.knowledge.item is not None and train.knowledge.train_index is None:
+        train.logger.warning(
+            "item_knowledge without cross-fitting: a training row's item stands in its own user's "
+            "prompt, and the model learns to recognise it. Set knowledge_folds to 5."
+        )
     if train.knowledge.train_index is not None:
         train.inter_feat.update(Interaction({KNOWLEDGE_INDEX: train.knowledge.train_index}))
     if config["knowledge_features"]:

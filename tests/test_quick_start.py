@@ -183,3 +183,11 @@ def test_knowledge_can_be_plain_features_of_any_model(toy, tmp_path, spec, folds
     model = load_data_and_model(checkpoint)[1]
     names = [*model.token_field_names, *model.float_field_names]
     assert sum("knowledge" in name for name in names) == (3 if spec == "pca:3" else 1)
+
+
+@pytest.mark.parametrize(("folds", "warned"), [(1, True), (2, False)])
+def test_item_knowledge_without_folds_is_warned_of(toy, tmp_path, caplog, folds, warned) -> None:
+    settings = toy_settings(tmp_path, epochs=1, knowledge="lsa", item_knowledge=True)
+    result = run("LLM4MSR_STAR", "toy", config_dict={**settings, "knowledge_folds": folds})
+    assert ("item_knowledge without cross-fitting" in caplog.text) is warned
+    assert result["test_result"]["auc"] > 0

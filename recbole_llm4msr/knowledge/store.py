@@ -20,8 +20,6 @@ import contextlib
 import gzip
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +30,7 @@ import safetensors
 import torch
 from safetensors.torch import save as to_bytes
 
+from recbole_llm4msr.files import whole_file
 from recbole_llm4msr.knowledge.encoder import fingerprint
 from recbole_llm4msr.knowledge.options import KnowledgeError
 
@@ -50,22 +49,14 @@ def write_whole(path: Path, content: bytes) -> None:
     Raises:
         KnowledgeError: The disk is full or the folder cannot be written; nothing is left behind.
     """
-    temporary = path.with_name(f".writing-{uuid.uuid4().hex}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_bytes(content)
     except OSError as error:
         raise KnowledgeError(
             f"cannot write {path}: {error.strerror}. What was finished before is kept; make room "
             "or set knowledge_path to another folder and run the same command again"
         ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:

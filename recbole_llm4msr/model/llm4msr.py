@@ -169,15 +169,16 @@ class LLM4MSR(AbstractRecommender):
         """Logits of a batch, shape ``(B,)``."""
         x = self.backbone.embed(interaction)  # (B, D)
         scenario = self.backbone.scenario_of(interaction)  # (B,)
-        user = self.knowledge_index(interaction)  # (B,)
+        if self.user_meta is not None or self.item_meta is not None:
+            user = self.knowledge.user.index_select(0, self.knowledge_index(interaction))  # (B, d)
         if self.user_meta is not None:
-            x = self.user_meta(x, self.knowledge.user.index_select(0, user))
+            x = self.user_meta(x, user)
         logit = self.backbone.score(x, scenario)  # (B,)
         if self.scenario_meta is not None:
             logit = logit + self.scenario_meta(x, scenario, self.knowledge.scenario)
         if self.item_meta is not None:
             item = self.knowledge.item.index_select(0, interaction[self.ITEM_ID])  # (B, d_i)
-            logit = logit + self.item_meta(self.knowledge.user.index_select(0, user), item)
+            logit = logit + self.item_meta(user, item)
         return logit
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from recbole_llm4msr.knowledge import KnowledgeError
-from recbole_llm4msr.knowledge import store as store_module
 from recbole_llm4msr.knowledge.batching import plan_batches, plan_chunks
 from recbole_llm4msr.knowledge.build import Shard, build_vectors
 from recbole_llm4msr.knowledge.noise import NoiseEncoder
@@ -82,7 +81,7 @@ def test_a_killed_build_goes_on_with_the_same_bytes(tmp_path, die_after):
     assert report.reused > 0
     assert len(encoder.encoded) == 200 - report.reused
     assert files(tmp_path / "killed") == files(tmp_path / "whole")
-    assert not list(tmp_path.rglob(".writing-*"))
+    assert not list(tmp_path.rglob(".*"))
 
 
 def test_shards_share_the_work_and_make_the_whole(tmp_path):
@@ -123,11 +122,11 @@ def test_a_full_disk_is_told_and_leaves_whole_chunks_only(tmp_path, monkeypatch)
             raise OSError(errno.ENOSPC, "No space left on device")
         real(handle)
 
-    monkeypatch.setattr(store_module.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(KnowledgeError, match=r"No space left on device.*kept.*knowledge_path"):
         build(tmp_path, Counting())
     monkeypatch.undo()
-    assert not list(tmp_path.rglob(".writing-*"))
+    assert not list(tmp_path.rglob(".*"))
     _, report = build(tmp_path, Counting())
     assert report.reused > 0
     assert report.reused + report.made == 200

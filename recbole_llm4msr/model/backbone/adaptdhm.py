@@ -7,12 +7,9 @@ Reference:
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import torch
-from torch import nn
 
-from recbole_llm4msr.model.backbone.star import StarLinear
+from recbole_llm4msr.model.backbone.star import StarNetwork
 from recbole_llm4msr.model.base import MultiScenarioRecommender
 from recbole_llm4msr.model.layers import ScenarioGroups, init_weights
 from recbole_llm4msr.model.registry import register_backbone
@@ -42,20 +39,14 @@ class AdaptDHM(MultiScenarioRecommender):
 
         # define layers and loss
         self.routing = ClusterRouting(config, self.input_size)
-        sizes = [self.input_size, *self.mlp_hidden_size, 1]
-        self.layers = nn.ModuleList(StarLinear(self.n_clusters, i, o) for i, o in pairwise(sizes))
-        self.dropout = nn.Dropout(self.dropout_prob)
+        self.star = StarNetwork(
+            self.n_clusters, [self.input_size, *self.mlp_hidden_size], self.dropout_prob
+        )
 
         # parameters initialization
         self.apply(init_weights)
 
-    def branch(self, h: torch.Tensor, cluster: int) -> torch.Tensor:
-        """Logits of the rows of a cluster, ``(B_j, D) -> (B_j,)``."""
-        for layer in self.layers[:-1]:
-            h = torch.relu(layer(self.dropout(h), cluster))
-        return self.layers[-1](h, cluster).squeeze(-1)
-
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
         groups = ScenarioGroups(self.routing(x), self.n_clusters)
-        return groups.merge(self.branch(rows, j) for j, rows in enumerate(groups.split(x)))
+        return groups.merge(self.star(groups.split(x)))

@@ -116,7 +116,7 @@ class M3oE(MultiScenarioRecommender):
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
         groups = ScenarioGroups(scenario, self.n_scenarios)
-        own = groups.merge(self.domain_layer(rows, s) for s, rows in enumerate(groups.split(x)))
+        own = groups.merge(self.domain_layer(groups.split(x)))
         h = self.align(own) + self.agnostic(x)  # (B, H)
 
         shared = mix(self.shared_experts(h), self.gates(h, groups))  # (B, E)

@@ -7,6 +7,7 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -48,18 +49,28 @@ class PartitionedNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(n_scenarios, size))
         self.register_buffer("running_var", torch.ones(n_scenarios, size))
 
-    def forward(self, z: torch.Tensor, s: int) -> torch.Tensor:
-        """Normalise the rows ``z`` of scenario ``s``: ``(B_s, D) -> (B_s, D)``."""
-        return F.batch_norm(
-            z,
-            self.running_mean[s],  # a view: F.batch_norm updates the buffer's row in place
-            self.running_var[s],
-            weight=self.gamma * self.gamma_s[s],
-            bias=self.beta + self.beta_s[s],
-            training=self.training and len(z) > 1,
-            momentum=self.momentum,
-            eps=self.eps,
-        )
+    def forward(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Normalise the rows of every scenario: S tensors ``(B_s, D) -> (B_s, D)``."""
+        return [
+            F.batch_norm(
+                z,
+                mean,  # a view: F.batch_norm updates the buffer's row in place
+                variance,
+                weight=weight,
+                bias=bias,
+                training=self.training and len(z) > 1,
+                momentum=self.momentum,
+                eps=self.eps,
+            )
+            for z, mean, variance, weight, bias in zip(
+                parts,
+                self.running_mean,
+                self.running_var,
+                (self.gamma * self.gamma_s).unbind(),
+                (self.beta + self.beta_s).unbind(),
+                strict=True,
+            )
+        ]
 
 
 class StarLinear(nn.Module):
@@ -83,9 +94,34 @@ class StarLinear(nn.Module):
         self.weight_s = nn.Parameter(torch.ones(n_scenarios, out_size, in_size))
         self.bias_s = nn.Parameter(torch.zeros(n_scenarios, out_size))
 
-    def forward(self, x: torch.Tensor, s: int) -> torch.Tensor:
-        """Run the rows ``x`` of scenario ``s``: ``(B_s, in_size) -> (B_s, out_size)``."""
-        return F.linear(x, self.shared.weight * self.weight_s[s], self.shared.bias + self.bias_s[s])
+    def forward(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Run the rows of every scenario: S tensors ``(B_s, in_size) -> (B_s, out_size)``."""
+        # Unbound once: a gradient through weight_s[s] would be a full tensor for every scenario.
+        weights = (self.shared.weight * self.weight_s).unbind()
+        biases = (self.shared.bias + self.bias_s).unbind()
+        return [F.linear(x, w, b) for x, w, b in zip(parts, weights, biases, strict=True)]
+
+
+class StarNetwork(nn.ModuleList):
+    """Star layers with ReLU between them; the last has one output, the logit.
+
+    Args:
+        n_scenarios: Number of scenarios, S.
+        sizes: Widths of the input and the hidden layers.
+        dropout: Dropout probability on what every layer but the last reads.
+    """
+
+    def __init__(self, n_scenarios: int, sizes: Sequence[int], dropout: float) -> None:
+        super().__init__(StarLinear(n_scenarios, i, o) for i, o in pairwise([*sizes, 1]))
+        self.dropout = dropout
+
+    def forward(self, parts: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """Logits of the rows of every scenario: S tensors ``(B_s, D) -> (B_s,)``."""
+        *hidden, last = self
+        for layer in hidden:
+            read = [F.dropout(x, self.dropout, self.training) for x in parts]
+            parts = [torch.relu(h) for h in layer(read)]
+        return [logit.squeeze(-1) for logit in last(parts)]
 
 
 @register_backbone
@@ -110,14 +146,14 @@ class STAR(MultiScenarioRecommender):
         self.dropout_prob = config["dropout_prob"]
 
         # define layers and loss
-        sizes = [self.input_size, *self.mlp_hidden_size, 1]
         self.norm = (
             PartitionedNorm(self.n_scenarios, self.input_size)
             if config["partitioned_norm"]
             else None
         )
-        self.star = nn.ModuleList(StarLinear(self.n_scenarios, i, o) for i, o in pairwise(sizes))
-        self.dropout = nn.Dropout(self.dropout_prob)
+        self.star = StarNetwork(
+            self.n_scenarios, [self.input_size, *self.mlp_hidden_size], self.dropout_prob
+        )
         self.scenario_embedding = nn.Embedding(self.n_scenarios, self.embedding_size)
         self.aux = Tower(
             self.input_size + self.embedding_size, self.aux_hidden_size, self.dropout_prob
@@ -126,19 +162,10 @@ class STAR(MultiScenarioRecommender):
         # parameters initialization
         self.apply(init_weights)
 
-    def star_network(self, x: torch.Tensor, s: int) -> torch.Tensor:
-        """Logits of the rows of scenario ``s`` from its star network: ``(B_s, D) -> (B_s,)``."""
-        if len(x) == 0:
-            # Keeps the graph whole where a batch has no row of this scenario.
-            return x.sum(dim=1)
-        h = x if self.norm is None else self.norm(x, s)
-        for layer in self.star[:-1]:
-            h = torch.relu(layer(self.dropout(h), s))
-        return self.star[-1](h, s).squeeze(-1)
-
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
         groups = ScenarioGroups(scenario, self.n_scenarios)
-        main = groups.merge(self.star_network(rows, s) for s, rows in enumerate(groups.split(x)))
+        parts = groups.split(x)
+        main = groups.merge(self.star(parts if self.norm is None else self.norm(parts)))
         aux = self.aux(torch.cat([x, self.scenario_embedding(scenario)], dim=-1))
         return main + aux

@@ -39,7 +39,7 @@ class AdaptDHM(MultiScenarioRecommender):
 
         # define layers and loss
         self.routing = ClusterRouting(config, self.input_size)
-        self.star = StarNetwork(
+        self.layers = StarNetwork(
             self.n_clusters, [self.input_size, *self.mlp_hidden_size], self.dropout_prob
         )
 
@@ -49,4 +49,4 @@ class AdaptDHM(MultiScenarioRecommender):
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
         groups = ScenarioGroups(self.routing(x), self.n_clusters)
-        return groups.merge(self.star(groups.split(x)))
+        return groups.merge(self.layers(groups.split(x)))

@@ -17,14 +17,35 @@ from torch.optim import Optimizer, SparseAdam
 AUTO_ROWS = 500_000
 
 
-class RowWiseAdagrad(Optimizer):
+class _RowWise(Optimizer):
+    """An optimiser of embedding tables with sparse gradients, which touches only their rows."""
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> None:
+        """Update the rows that have a gradient."""
+        for group in self.param_groups:
+            for table in group["params"]:
+                if table.grad is None:
+                    continue
+                grad = table.grad.coalesce()
+                rows, g = grad.indices()[0], grad.values()  # (n,), (n, D)
+                table.index_add_(0, rows, self._step_of(table, rows, g, group), alpha=-group["lr"])
+
+    def _step_of(
+        self, table: nn.Parameter, rows: torch.Tensor, g: torch.Tensor, group: dict[str, Any]
+    ) -> torch.Tensor:
+        """Update the state of ``rows`` (n,) by their gradients (n, D); their steps, (n, D)."""
+        raise NotImplementedError
+
+
+class RowWiseAdagrad(_RowWise):
     r"""Adagrad with one accumulator per row of an embedding table.
 
     .. math::
         G_r \leftarrow G_r + \tfrac{1}{D}\lVert g_r \rVert^2, \qquad
         w_r \leftarrow w_r - \eta\, g_r / (\sqrt{G_r} + \epsilon)
 
-    The state is a D-th of Adam's. Only rows with a gradient are touched.
+    The state is a D-th of a table. Only rows with a gradient are touched.
 
     Reference:
         Dheevatsa Mudigere et al. "Software-Hardware Co-design for Fast and Scalable Training of
@@ -39,21 +60,58 @@ class RowWiseAdagrad(Optimizer):
     def __init__(self, params: Iterable[nn.Parameter], lr: float, eps: float = 1e-8) -> None:
         super().__init__(params, {"lr": lr, "eps": eps})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
-        """Update the rows that have a gradient."""
-        for group in self.param_groups:
-            for table in group["params"]:
-                if table.grad is None:
-                    continue
-                grad = table.grad.coalesce()
-                rows, g = grad.indices()[0], grad.values()  # (n,), (n, D)
-                state = self.state[table]
-                if not state:
-                    state["sum"] = table.new_zeros(len(table))
-                state["sum"].index_add_(0, rows, g.square().mean(dim=1))
-                scale = state["sum"][rows].sqrt_().add_(group["eps"])
-                table.index_add_(0, rows, g / scale.unsqueeze(1), alpha=-group["lr"])
+    def _step_of(self, table, rows, g, group) -> torch.Tensor:
+        state = self.state[table]
+        if not state:
+            state["sum"] = table.new_zeros(len(table))
+        state["sum"].index_add_(0, rows, g.square().mean(dim=1))
+        return g / state["sum"][rows].sqrt_().add_(group["eps"]).unsqueeze(1)
+
+
+class RowWiseAdam(_RowWise):
+    r"""Adam with one second moment per row of an embedding table; a row at rest stays as it is.
+
+    .. math::
+        m_r \leftarrow \beta_1 m_r + (1 - \beta_1) g_r, \qquad
+        v_r \leftarrow \beta_2 v_r + (1 - \beta_2) \tfrac{1}{D}\lVert g_r \rVert^2, \qquad
+        w_r \leftarrow w_r - \eta\, \hat m_r / (\sqrt{\hat v_r} + \epsilon)
+
+    with the moments corrected for their start at zero as in Adam, by the number of steps. The state
+    is about a table, half of Adam's.
+
+    Reference:
+        Diederik P. Kingma and Jimmy Ba. "Adam: A Method for Stochastic Optimization." ICLR 2015,
+        algorithm 1, with the second moment averaged over a row.
+
+    Args:
+        params: Embedding tables whose gradients are sparse.
+        lr: Learning rate.
+        betas: Decay of the first and of the second moment.
+        eps: Added to the root.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[nn.Parameter],
+        lr: float,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+    ) -> None:
+        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
+
+    def _step_of(self, table, rows, g, group) -> torch.Tensor:
+        state, (beta1, beta2) = self.state[table], group["betas"]
+        if not state:
+            state["step"] = 0
+            state["mean"] = torch.zeros_like(table, memory_format=torch.preserve_format)
+            state["square"] = table.new_zeros(len(table))
+        state["step"] += 1
+        mean = state["mean"][rows].lerp_(g, 1 - beta1)
+        square = state["square"][rows].lerp_(g.square().mean(dim=1), 1 - beta2)
+        state["mean"][rows], state["square"][rows] = mean, square
+        mean = mean / (1 - beta1 ** state["step"])
+        square = square / (1 - beta2 ** state["step"])
+        return mean / square.sqrt_().add_(group["eps"]).unsqueeze(1)
 
 
 class HybridOptimizer:
@@ -103,6 +161,7 @@ class HybridOptimizer:
 _SPARSE: dict[str, Callable[..., Optimizer]] = {
     "sparse_adam": SparseAdam,
     "rowwise_adagrad": RowWiseAdagrad,
+    "rowwise_adam": RowWiseAdam,
 }
 
 

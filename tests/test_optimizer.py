@@ -4,16 +4,35 @@ import pytest
 import torch
 from torch import nn
 
-from recbole_llm4msr.optimizer import HybridOptimizer, RowWiseAdagrad, make_tables_sparse
+from recbole_llm4msr.optimizer import (
+    HybridOptimizer,
+    RowWiseAdagrad,
+    RowWiseAdam,
+    make_tables_sparse,
+)
 from tests.test_trainer import make
 
 
-def test_rowwise_adagrad_equals_the_formula_and_touches_only_its_rows() -> None:
+def adagrad_by_hand(g: torch.Tensor, state: dict, step: int) -> torch.Tensor:
+    state["sum"] = state.get("sum", 0) + g.square().mean()
+    return g / (state["sum"].sqrt() + 1e-8)
+
+
+def adam_by_hand(g: torch.Tensor, state: dict, step: int) -> torch.Tensor:
+    state["m"] = 0.9 * state.get("m", 0) + 0.1 * g
+    state["v"] = 0.999 * state.get("v", 0) + 0.001 * g.square().mean()
+    return (state["m"] / (1 - 0.9**step)) / ((state["v"] / (1 - 0.999**step)).sqrt() + 1e-8)
+
+
+@pytest.mark.parametrize(
+    ("kind", "by_hand"), [(RowWiseAdagrad, adagrad_by_hand), (RowWiseAdam, adam_by_hand)]
+)
+def test_a_rowwise_optimiser_equals_its_formula_and_touches_only_its_rows(kind, by_hand) -> None:
     torch.manual_seed(0)
     table = nn.Embedding(6, 3, sparse=True)
-    expected, sums = table.weight.detach().clone(), torch.zeros(6)
-    optimizer = RowWiseAdagrad([table.weight], lr=0.1)
-    for ids in ([1, 1, 4], [4, 2, 4]):
+    expected, states = table.weight.detach().clone(), [{} for _ in range(6)]
+    optimizer = kind([table.weight], lr=0.1)
+    for step, ids in enumerate(([1, 1, 4], [4, 2, 4], [1, 2, 2]), start=1):
         optimizer.zero_grad()
         index = torch.tensor(ids)
         factor = torch.randn(3, 3)
@@ -21,12 +40,11 @@ def test_rowwise_adagrad_equals_the_formula_and_touches_only_its_rows() -> None:
         optimizer.step()
         for row in set(ids):
             g = factor[index == row].sum(dim=0)
-            sums[row] += g.square().mean()
-            expected[row] -= 0.1 * g / (sums[row].sqrt() + 1e-8)
+            expected[row] -= 0.1 * by_hand(g, states[row], step)
     torch.testing.assert_close(table.weight.detach(), expected)
 
 
-@pytest.mark.parametrize("choice", ["sparse_adam", "rowwise_adagrad"])
+@pytest.mark.parametrize("choice", ["sparse_adam", "rowwise_adam", "rowwise_adagrad"])
 def test_sparse_training_learns_and_resumes(toy, tmp_path, choice: str) -> None:
     settings = {"embedding_optimizer": choice, "epochs": 6, "learning_rate": 0.01}
     trainer, (train, _, test) = make(tmp_path, **settings)

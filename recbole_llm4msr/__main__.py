@@ -27,6 +27,8 @@ Settings and their defaults (RecBole's own are described at https://recbole.io/d
 #: Commands beside training a model, with what each is for.
 _COMMANDS = {
     "convert": "raw KuaiSAR or Amazon files to a data set that can be trained on",
+    "benchmark": "models, seeds and tuning compared in one table, with tests of significance",
+    "tune": "search a model's settings by validation score",
     "knowledge": "build, look at, check and export the knowledge of a language model",
 }
 
@@ -70,8 +72,12 @@ def _command(name: str, arguments: list[str]) -> None:
     """Run a typer application under its name."""
     if name == "convert":
         from dataset_converters.cli import app
-    else:
+    elif name == "knowledge":
         from recbole_llm4msr.knowledge.cli import app
+    elif name == "tune":
+        from recbole_llm4msr.benchmark.cli import tune_app as app
+    else:
+        from recbole_llm4msr.benchmark.cli import benchmark_app as app
     app(arguments, prog_name=f"recbole-llm4msr {name}")
 
 

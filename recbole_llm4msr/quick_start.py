@@ -129,14 +129,14 @@ def run_recbole(
 
 def _hand_over(config: Config, trainer, test_data, result: dict, phases: _Phases) -> None:
     """Write what was asked for and print the table."""
-    epochs = len(trainer.train_loss_dict)
+    course = report.Course.of(trainer)
     if config["save_predictions"] and config.multi_scenario:
         rows = trainer.predict_rows(test_data)
         save_predictions(config["save_predictions"], rows, test_data.dataset)
     if config["result_json"]:
-        report.write_json(Path(config["result_json"]), config, result, phases, epochs)
+        report.write_json(Path(config["result_json"]), config, result, phases, course)
     if config.multi_scenario:
-        report.print_table(config, test_data.dataset, result, phases, epochs)
+        report.print_table(config, test_data.dataset, result, phases, course)
     else:
         getLogger().info(f"best valid: {result['best_valid_result']}")
         getLogger().info(f"test result: {result['test_result']}")

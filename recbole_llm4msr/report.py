@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,23 @@ from recbole_llm4msr.files import whole_file
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "numpy", "pandas", "polars", "scikit-learn")
 
 
-def print_table(config, dataset, result: dict[str, Any], phases: dict, epochs: int) -> None:
+@dataclass(frozen=True)
+class Course:
+    """How a training went: what a result says besides its metrics."""
+
+    epochs: int
+    #: ``valid_metric`` at each evaluation; not every trainer of RecBole's keeps it.
+    curve: list[float]
+    parameters: int
+
+    @classmethod
+    def of(cls, trainer: Any) -> Course:
+        """The course that a trainer has behind it."""
+        parameters = sum(p.numel() for p in trainer.model.parameters())
+        return cls(len(trainer.train_loss_dict), getattr(trainer, "valid_curve", []), parameters)
+
+
+def print_table(config, dataset, result: dict[str, Any], phases: dict, course: Course) -> None:
     """Print AUC, LogLoss and whatever else was measured, a scenario a line, then mean and overall.
 
     Args:
@@ -25,7 +42,7 @@ def print_table(config, dataset, result: dict[str, Any], phases: dict, epochs: i
         dataset: Knows the scenarios' tokens and names.
         result: RecBole's result dict.
         phases: Seconds by phase.
-        epochs: Number of epochs trained.
+        course: How many epochs were trained.
     """
     metrics = [metric.lower() for metric in config["metrics"]]
     table = Table(title=f"{config['model']} on {config['dataset']}", title_style="bold")
@@ -44,7 +61,7 @@ def print_table(config, dataset, result: dict[str, Any], phases: dict, epochs: i
         if name != token:
             console.print(f"{token}: {name}")
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in phases.items())
-    console.print(f"{epochs} epochs; {seconds}", soft_wrap=True)
+    console.print(f"{course.epochs} epochs; {seconds}", soft_wrap=True)
 
 
 def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]:
@@ -56,7 +73,7 @@ def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]
     return cells
 
 
-def write_json(path: Path, config, result: dict[str, Any], phases: dict, epochs: int) -> None:
+def write_json(path: Path, config, result: dict[str, Any], phases: dict, course: Course) -> None:
     """Write the result with what is needed to repeat it; the file appears complete or not at all.
 
     NaN (a scenario with one class) becomes ``null``, which JSON can hold.
@@ -65,7 +82,7 @@ def write_json(path: Path, config, result: dict[str, Any], phases: dict, epochs:
         "model": config["model"],
         "dataset": config["dataset"],
         "seed": config["seed"],
-        "epochs": epochs,
+        **asdict(course),
         **result,
         "seconds": dict(phases),
         "versions": {"python": platform.python_version(), **_versions()},

@@ -35,6 +35,7 @@ class ScenarioTrainerMixin:
         super().__init__(config, model)
         self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
         self.distributed = not config["single_spec"]
+        self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
         self.by_scenario = config["eval_type"] == EvaluatorType.VALUE
         if self.by_scenario:
             self.eval_collector = ScenarioCollector(config)
@@ -126,6 +127,7 @@ class ScenarioTrainerMixin:
             # NaN is never better than anything, so that no checkpoint would ever be kept.
             self.logger.warning("%s cannot be computed here (one class only)", self.valid_metric)
             score = -math.inf if self.valid_metric_bigger else math.inf
+        self.valid_curve.append(float(score))
         # A plain float, so that the checkpoint holds no numpy object.
         return float(score), result
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import sys
 import warnings
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
+from recbole_llm4msr.command import PASS_ON, settings_of, told
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.store import KnowledgeStore
 
@@ -23,29 +21,14 @@ app = typer.Typer(
     help="Knowledge of a language model: make it, look at it, check it, hand it on.\n\n"
     "Any setting of properties/knowledge.yaml can follow as --key=value.",
 )
-out, err = Console(), Console(stderr=True)
+out = Console()
 
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 Dataset = Annotated[str, typer.Option(help="Name of the data set.")]
 Llm = Annotated[
     str | None, typer.Option(help="Folder or hub id of a model, or its name at an endpoint.")
 ]
 Files = Annotated[str, typer.Option(help="Configuration files, parted by blanks.")]
 Store = Annotated[Path | None, typer.Option(help="Folder of the store.")]
-
-
-def told(command: Callable) -> Callable:
-    """End with one line instead of a traceback when the user can put something right."""
-
-    @functools.wraps(command)
-    def run(*args: Any, **keys: Any) -> None:
-        try:
-            command(*args, **keys)
-        except (ValueError, OSError) as error:
-            err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
-            raise typer.Exit(1) from error
-
-    return run
 
 
 @app.command(context_settings=PASS_ON)
@@ -244,12 +227,8 @@ def _load(
 
 def _config(context: typer.Context, dataset: str, files: str, **keys: Any) -> Any:
     from recbole_llm4msr.config import Config
-    from recbole_llm4msr.config.command_line import convert, parse_options
 
-    options, others = parse_options(context.args)
-    if others:
-        raise KnowledgeError(f"{' '.join(others)!r} is no option; write --key=value")
-    given = {key: convert(value) for key, value in options.items()}
+    given = settings_of(context)
     given |= {key: value for key, value in keys.items() if value is not None}
     if "llm" in given and "knowledge" not in given:
         given["knowledge"] = "endpoint" if given.get("endpoint_url") else "transformers"

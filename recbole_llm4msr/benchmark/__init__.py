@@ -1,0 +1,1 @@
+"""Comparison of models: studies, runs, tuning, statistics, tables and plots."""

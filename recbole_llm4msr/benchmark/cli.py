@@ -1,0 +1,138 @@
+"""The commands ``benchmark`` and ``tune``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markdown import Markdown
+from rich.table import Table
+
+from recbole_llm4msr.benchmark.study import (
+    Study,
+    StudyError,
+    from_models,
+    read_study,
+    seeds_of,
+    with_baseline,
+)
+from recbole_llm4msr.command import PASS_ON, settings_of, told
+
+benchmark_app = typer.Typer(add_completion=False)
+tune_app = typer.Typer(add_completion=False)
+out = Console(highlight=False)
+
+#: What ``--tune`` searches for every model when no study says otherwise.
+SPACE = {"learning_rate": [0.0005, 0.001, 0.002, 0.005], "dropout_prob": [0.0, 0.1, 0.2]}
+
+Jobs = Annotated[int, typer.Option(min=1, help="Processes at a time.")]
+Output = Annotated[Path, typer.Option(help="Folder of runs, tables and plots.")]
+
+
+@benchmark_app.command(context_settings=PASS_ON)
+@told
+def benchmark(
+    context: typer.Context,
+    dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
+    models: Annotated[str | None, typer.Option(help="Names of models, parted by commas.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A study file instead of the above.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
+    tune: Annotated[int | None, typer.Option(min=0, help="Trials of tuning per model.")] = None,
+    jobs: Jobs = 1,
+    output: Output = Path("results"),
+    baseline: Annotated[str | None, typer.Option(help="Compare all with this run.")] = None,
+) -> None:
+    """Train models with several seeds, tuned alike, and say how certain their differences are.
+
+    Every model gets the same trials of tuning, judged by validation alone, then one run per seed.
+    LLM4MSR_X is compared with X, or all with --baseline: paired t-test over seeds, bootstrap
+    interval over test users, p-values corrected for the number of comparisons (Holm). Tables
+    (Markdown, LaTeX, CSV) and plots (HTML, PNG) are written to --output, with one line per run in
+    runs.jsonl. A run that is there is never repeated: a benchmark that was stopped goes on.
+
+    Any setting can follow as --key=value; it holds for all models.
+    """
+    from recbole_llm4msr.benchmark.board import Board
+    from recbole_llm4msr.benchmark.report import write_report
+    from recbole_llm4msr.benchmark.runner import Runner, planned, run_study
+
+    study = _study(config, dataset, models, settings_of(context))
+    if seeds is not None:
+        study = replace(study, seeds=seeds_of(seeds))
+    if tune is not None:
+        study = replace(study, tune=tune, space=study.space or SPACE)
+    if baseline is not None:
+        study = with_baseline(study, baseline)
+    with Board(planned(study), out) as board:
+        runner = Runner(output, jobs, board)
+        runs = run_study(study, runner)
+    if runs:
+        files, table = write_report(runs, output)
+        out.print(Markdown(table))
+        out.print("wrote " + ", ".join(map(str, files)), soft_wrap=True)
+    if runner.failed:
+        out.print(f"[bold red]{len(runner.failed)} runs failed;[/] see above and {output}/logs")
+        raise typer.Exit(1)
+
+
+@tune_app.command(context_settings=PASS_ON)
+@told
+def tune(
+    context: typer.Context,
+    model: Annotated[str, typer.Option(help="Name of the model.")],
+    dataset: Annotated[str, typer.Option(help="Name of the data set.")],
+    params_file: Annotated[
+        Path | None,
+        typer.Option("--params_file", help="Search space; the model's own if left out."),
+    ] = None,
+    trials: Annotated[int, typer.Option(min=1, help="Number of trials.")] = 20,
+    algorithm: Annotated[str, typer.Option(help="bayes, random or exhaustive.")] = "bayes",
+    seed: Annotated[int, typer.Option(help="Seed of the search and of every trial.")] = 2020,
+    output: Output = Path("results"),
+) -> None:
+    """Search a model's settings by validation score, with hyperopt as in RecBole, but seeded.
+
+    A trial that has been run is never repeated, so that a search that was stopped goes on.
+
+    Any setting can follow as --key=value; it holds for all trials.
+    """
+    from recbole_llm4msr.benchmark.board import Board
+    from recbole_llm4msr.benchmark.runner import Runner
+    from recbole_llm4msr.benchmark.search import SeededTuning, default_params_file
+
+    settings = settings_of(context)
+    file = params_file or default_params_file(model)
+    with Board(trials, out) as board:
+        runner = Runner(output, 1, board)
+        search = SeededTuning(model, dataset, settings, file, algorithm, trials, seed, runner)
+        runs = search.run()
+    if not runs:
+        raise StudyError(f"no trial of {model} could be trained; see {output}/logs")
+    keys = list(search.space)
+    table = Table(title=f"{model} on {dataset}: {len(runs)} trials, best first")
+    for name in (*keys, f"valid {search.metric}", "epochs", "s"):
+        table.add_column(name, justify="right")
+    for run in runs[:10]:
+        chosen = [str(run.settings[key]) for key in keys]
+        seconds = f"{sum(run.seconds.values()):.0f}"
+        table.add_row(*chosen, f"{run.valid[search.metric]:.6f}", str(run.epochs), seconds)
+    out.print(table)
+    best = " ".join(f"--{key}={value}" for key, value in runs[0].settings.items())
+    out.print(f"the best: --model={model} --dataset={dataset} {best}", soft_wrap=True)
+
+
+def _study(
+    config: Path | None, dataset: str | None, models: str | None, settings: dict[str, Any]
+) -> Study:
+    if config is not None:
+        if models is not None or dataset is not None:
+            raise StudyError("--config names data set and models; leave out --dataset, --models")
+        study = read_study(config)
+        return replace(study, settings={**study.settings, **settings})
+    if not dataset or not models:
+        raise StudyError("give --dataset and --models, or --config; see --help")
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    return from_models(names, dataset=dataset, settings=settings)

@@ -1,0 +1,115 @@
+"""Finished runs as lines of ``runs.jsonl``."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+
+class RecordError(ValueError):
+    """A file of runs with something in it that is no run."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training with one seed, and what came of it.
+
+    Attributes:
+        run: Its row in the tables; several seeds share one.
+        model: Name of the model.
+        dataset: Name of the data set.
+        seed: Seed.
+        settings: Configuration beyond the defaults.
+        valid: Validation metrics at the best epoch; ``None`` where one cannot be computed.
+        test: Test metrics of that epoch, same keys.
+        baseline: Row that it is compared with.
+        phase: ``final``, or ``trial`` of tuning.
+        curve: ``valid_metric`` at each evaluation.
+        epochs: Epochs trained.
+        seconds: Seconds by phase of the run.
+        parameters: Number of trained numbers.
+        predictions: Parquet file of the test rows' scores, relative to the folder of the runs.
+        versions: Versions of what it ran with.
+        git_commit: Commit it ran from.
+    """
+
+    run: str
+    model: str
+    dataset: str
+    seed: int
+    settings: dict[str, Any]
+    valid: dict[str, float | None]
+    test: dict[str, float | None]
+    baseline: str | None = None
+    phase: str = "final"
+    curve: list[float | None] = field(default_factory=list)
+    epochs: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+    parameters: int = 0
+    predictions: str | None = None
+    versions: dict[str, str | None] = field(default_factory=dict)
+    git_commit: str | None = None
+
+    @classmethod
+    def from_json(cls, line: str) -> Run:
+        """Read a line.
+
+        Raises:
+            RecordError: It is no JSON object, or a key is missing or unknown.
+        """
+        try:
+            content = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise RecordError(f"not valid JSON: {error}") from error
+        if not isinstance(content, dict):
+            raise RecordError("not a JSON object")
+        unknown = set(content) - {f.name for f in fields(cls)}
+        if unknown:
+            raise RecordError(f"unknown key {min(unknown)!r}")
+        try:
+            return cls(**content)
+        except TypeError as error:
+            raise RecordError(str(error).replace("Run.__init__()", "the run is")) from error
+
+    def to_json(self) -> str:
+        """Write it as one line."""
+        return json.dumps(asdict(self), allow_nan=False)
+
+
+def append_run(path: Path, run: Run) -> None:
+    """Add a line for ``run``; it is on the disk when this returns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    with path.open("r+b") as file:
+        whole = file.read().rfind(b"\n") + 1  # what a process was killed at while writing goes
+        file.truncate(whole)
+        file.seek(whole)
+        file.write(run.to_json().encode() + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def read_runs(path: Path) -> list[Run]:
+    """Read the runs of a file, in its order.
+
+    Raises:
+        RecordError: A line is no run; the message names file and line. The last line may be cut
+            off, by a process that was killed: that is a warning.
+    """
+    lines = path.read_text(encoding="utf-8").split("\n")
+    runs = []
+    for number, line in enumerate(lines, start=1):
+        if not line:
+            continue
+        try:
+            runs.append(Run.from_json(line))
+        except RecordError as error:
+            if number == len(lines):
+                warnings.warn(f"{path}, line {number}: cut off, left out ({error})", stacklevel=2)
+                continue
+            raise RecordError(f"{path}, line {number}: {error}") from error
+    return runs

@@ -1,0 +1,161 @@
+"""Runs the jobs of a study, some at a time, and never one that has been run before."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import replace
+from pathlib import Path
+
+from recbole_llm4msr.benchmark import tuning
+from recbole_llm4msr.benchmark.jobs import Job, JobError, execute, key_of
+from recbole_llm4msr.benchmark.records import Run, append_run, read_runs
+from recbole_llm4msr.benchmark.statistics import metric_bigger
+from recbole_llm4msr.benchmark.study import Entry, Study
+
+#: Told of every job that begins, ends or fails: the job, its run, what went wrong.
+Listener = Callable[[Job, "Run | None", "JobError | None"], None]
+
+
+class Runner:
+    """Runs jobs in processes of their own, as many at a time as it may.
+
+    Every finished run is a line of ``runs.jsonl`` at once. A job whose line is there is not run
+    again: a benchmark that was stopped goes on where it was, and one with more seeds, models or
+    trials runs what it lacks.
+
+    Args:
+        folder: Folder of the benchmark.
+        jobs: Processes at a time.
+        listener: Told how it goes.
+    """
+
+    def __init__(self, folder: Path, jobs: int = 1, listener: Listener | None = None) -> None:
+        self.folder, self.jobs = folder, jobs
+        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.records = folder / "runs.jsonl"
+        self.tell = listener or (lambda job, run, error: None)
+        self.failed: list[tuple[Job, JobError]] = []
+        self._processes: list[subprocess.Popen] = []
+        self._runs = read_runs(self.records) if self.records.is_file() else []
+
+    def run(self, jobs: Sequence[Job]) -> list[Run]:
+        """The runs of ``jobs``, in their order; those that failed are missing and in ``failed``."""
+        waiting: dict[str, list[Job]] = {}
+        for job in jobs:
+            known = self._find(job.key)
+            if known is None:
+                waiting.setdefault(job.key, []).append(job)
+            else:
+                self._record(job, known)
+                self.tell(job, known, None)
+        self._work_through(list(waiting.values()))
+        found = [(job, self._find(job.key)) for job in jobs]
+        return [_as(job, run) for job, run in found if run is not None]
+
+    def _work_through(self, groups: list[list[Job]]) -> None:
+        """Run the first job of every group; the others are the same under another name."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            queue = iter(groups)
+            running: dict = {}
+            try:
+                while True:
+                    for group in queue:
+                        self.tell(group[0], None, None)
+                        task = pool.submit(
+                            execute, group[0], self.folder, self._processes, self.threads
+                        )
+                        running[task] = group
+                        if len(running) == self.jobs:
+                            break
+                    if not running:
+                        return
+                    for task in wait(running, return_when=FIRST_COMPLETED).done:
+                        self._finish(running.pop(task), task)
+            except BaseException:  # Ctrl-C among them: nothing is left running
+                for process in list(self._processes):
+                    process.terminate()
+                raise
+
+    def _finish(self, group: list[Job], task) -> None:
+        try:
+            run = task.result()
+        except JobError as error:
+            for job in group:
+                self.failed.append((job, error))
+                self.tell(job, None, error)
+            return
+        for job in group:
+            self._record(job, run)
+            self.tell(job, run, None)
+
+    def _find(self, key: str) -> Run | None:
+        same = (run for run in self._runs if _key(run) == key)
+        return next(same, None)
+
+    def _record(self, job: Job, run: Run) -> None:
+        run = _as(job, run)
+        if run not in self._runs:
+            append_run(self.records, run)
+            self._runs.append(run)
+
+
+def _as(job: Job, run: Run) -> Run:
+    return replace(run, run=job.label, baseline=job.baseline, phase=job.phase)
+
+
+def _key(run: Run) -> str:
+    return key_of(run.model, run.dataset, run.seed, run.settings)
+
+
+def run_study(study: Study, runner: Runner) -> list[Run]:
+    """Tune every entry of a study, then train it with every seed.
+
+    All trials run with the first seed and are judged by validation alone.
+
+    Returns:
+        The final runs, entry by entry and seed by seed.
+    """
+    tuned = _tune(study, runner) if study.tune else {}
+    jobs = [
+        _job(study, entry, seed, tuned.get(entry.tuned_as or entry.label, {}))
+        for entry in study.entries
+        for seed in study.seeds
+    ]
+    return runner.run(jobs)
+
+
+def planned(study: Study) -> int:
+    """How many runs a study is."""
+    points = len(tuning.trials(study.space, study.tune, study.seeds[0])) if study.tune else 0
+    tuned = sum(entry.tuned_as is None for entry in study.entries)
+    return points * tuned + len(study.entries) * len(study.seeds)
+
+
+def _tune(study: Study, runner: Runner) -> dict[str, dict]:
+    """The best settings of every entry that is tuned, by its label."""
+    seed = study.seeds[0]
+    points = tuning.trials(study.space, study.tune, seed)
+    entries = [entry for entry in study.entries if entry.tuned_as is None]
+    jobs = [_job(study, entry, seed, point, "trial") for entry in entries for point in points]
+    runs = runner.run(jobs)
+    metric = str(study.settings.get("valid_metric", "auc")).lower()
+    found = {}
+    for entry in entries:
+        own = [run for run in runs if run.run == entry.label]
+        if own:
+            won = tuning.best(own, metric, metric_bigger(metric))
+            found[entry.label] = {key: won.settings[key] for key in study.space}
+    return found
+
+
+def _job(study: Study, entry: Entry, seed: int, tuned: dict, phase: str = "final") -> Job:
+    settings = {**study.settings, **tuned, **entry.settings}
+    return Job(entry.label, entry.model, study.dataset, seed, settings, entry.baseline, phase)
+
+
+def finals(runs: Iterable[Run]) -> list[Run]:
+    """Runs that count: the trials of tuning are left out."""
+    return [run for run in runs if run.phase == "final"]

@@ -1,0 +1,126 @@
+"""Tuning one model with hyperopt, by RecBole's search files: the command ``tune``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from recbole.trainer import HyperTuning
+
+from recbole_llm4msr.benchmark.jobs import Job
+from recbole_llm4msr.benchmark.records import Run
+from recbole_llm4msr.benchmark.runner import Runner
+from recbole_llm4msr.benchmark.statistics import metric_bigger
+from recbole_llm4msr.benchmark.study import StudyError
+from recbole_llm4msr.config.keys import known_keys, properties_folder, unknown_keys
+
+ALGORITHMS = ("bayes", "random", "exhaustive")
+
+
+class SeededTuning(HyperTuning):
+    """RecBole's tuning with a seed, whose trials are runs of a benchmark.
+
+    The same seed asks for the same trials in the same order, and a finished run is never repeated:
+    a search that was stopped goes on where it was.
+
+    Args:
+        model: Name of the model.
+        dataset: Name of the data set.
+        settings: Configuration of all trials.
+        params_file: Search space in RecBole's form, ``key choice [a,b]`` and the like, a line each.
+        algorithm: ``bayes`` (TPE), ``random`` or ``exhaustive``.
+        trials: Number of trials; ``exhaustive`` tries every point of the space instead.
+        seed: Seed of the search and of every trial.
+        runner: Runs the trials.
+
+    Raises:
+        StudyError: The algorithm, the file or a key in it cannot be meant.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        dataset: str,
+        settings: dict[str, Any],
+        params_file: Path,
+        algorithm: str,
+        trials: int,
+        seed: int,
+        runner: Runner,
+    ) -> None:
+        if algorithm not in ALGORITHMS:
+            raise StudyError(f"algorithm: {algorithm!r} is none of {', '.join(ALGORITHMS)}")
+        if not params_file.is_file():
+            raise StudyError(f"{params_file}: there is no such file")
+        try:
+            super().__init__(
+                None, None, params_file, algo=algorithm, max_evals=trials, early_stop=trials
+            )
+        except (ValueError, SyntaxError, NameError) as error:
+            raise StudyError(f"{params_file}: {error}") from error
+        for key, near in unknown_keys(self.space, known_keys()).items():
+            hint = f": did you mean {near}?" if near else ""
+            raise StudyError(f"{params_file}: unknown key {key!r}{hint}")
+        self.model, self.dataset, self.settings = model, dataset, settings
+        self.seed, self.runner = seed, runner
+        self.metric = str(settings.get("valid_metric", "auc")).lower()
+        self.bigger = metric_bigger(self.metric)
+        self.runs: list[Run] = []
+
+    def trial(self, params: dict[str, Any]) -> dict[str, Any]:
+        """Run one point of the space; what hyperopt is told is its validation score."""
+        import hyperopt
+
+        point = {key: _plain(value) for key, value in params.items()}
+        job = Job(
+            self.model,
+            self.model,
+            self.dataset,
+            self.seed,
+            {**self.settings, **point},
+            None,
+            "trial",
+        )
+        found = self.runner.run([job])
+        value = found[0].valid.get(self.metric) if found else None
+        if value is None:  # a point that cannot be trained is a bad one, not the end
+            return {"status": hyperopt.STATUS_FAIL}
+        self.runs += found
+        return {"loss": -value if self.bigger else value, "status": hyperopt.STATUS_OK}
+
+    def run(self) -> list[Run]:
+        """All trials, the best by validation first."""
+        from hyperopt import fmin
+
+        fmin(
+            self.trial,
+            self.space,
+            algo=self.algo,
+            max_evals=self.max_evals,
+            rstate=np.random.default_rng(self.seed),
+            show_progressbar=False,
+            verbose=False,
+        )
+        sign = -1 if self.bigger else 1
+        return sorted(self.runs, key=lambda run: sign * run.valid[self.metric])
+
+
+def default_params_file(model: str) -> Path:
+    """The search space that comes with a model: ``LLM4MSR_X`` is searched by LLM4MSR's.
+
+    Raises:
+        StudyError: There is none.
+    """
+    name = "LLM4MSR" if model.startswith("LLM4MSR_") else model
+    file = properties_folder() / "hyper" / f"{name}.hyper"
+    if not file.is_file():
+        raise StudyError(f"{model} comes without a search space; give --params_file")
+    return file
+
+
+def _plain(value: Any) -> Any:
+    """hyperopt hands out numpy numbers and tuples."""
+    if isinstance(value, np.generic):
+        return value.item()
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,169 @@
+"""A study: which models, settings and seeds are compared, read from a yaml file or made here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recbole_llm4msr.config.keys import known_keys, unknown_keys
+
+#: First seed of a study that names only how many; RecBole's default.
+FIRST_SEED = 2020
+
+
+class StudyError(ValueError):
+    """A study that cannot be meant."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the table: a model with settings, trained once per seed.
+
+    Attributes:
+        label: Its name in the table.
+        model: Name of the model, ours or RecBole's.
+        settings: Configuration beyond that of the whole study.
+        baseline: Label of the entry that it is compared with, if any.
+        tuned_as: Label of the entry whose tuned settings it takes over instead of being tuned.
+    """
+
+    label: str
+    model: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    baseline: str | None = None
+    tuned_as: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """What is compared with what.
+
+    Attributes:
+        dataset: Name of the data set.
+        entries: The rows of the table.
+        seeds: Seeds; every entry is trained with each.
+        settings: Configuration of all entries.
+        tune: Trials of tuning per entry; 0 trains with the defaults.
+        space: What is searched, the same for every entry: values by key.
+    """
+
+    dataset: str
+    entries: tuple[Entry, ...]
+    seeds: tuple[int, ...] = (FIRST_SEED,)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    tune: int = 0
+    space: Mapping[str, list] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        labels = [entry.label for entry in self.entries]
+        if not labels:
+            raise StudyError("a study needs at least one model")
+        twice = {label for label in labels if labels.count(label) > 1}
+        if twice:
+            raise StudyError(f"{', '.join(sorted(twice))}: named twice")
+        for entry in self.entries:
+            for role in ("baseline", "tuned_as"):
+                other = getattr(entry, role)
+                if other is not None and other not in labels:
+                    raise StudyError(
+                        f"{entry.label}: {role} {other!r} is not among {', '.join(labels)}"
+                    )
+            if entry.tuned_as and self.entry(entry.tuned_as).tuned_as:
+                raise StudyError(f"{entry.label}: {entry.tuned_as} is not tuned itself")
+        if self.tune and not self.space:
+            raise StudyError("tune: nothing to search; give `space`, values by key")
+        for where in (self.settings, self.space, *(entry.settings for entry in self.entries)):
+            _refuse_unknown(where, known_keys())
+
+    def entry(self, label: str) -> Entry:
+        """The entry of this label."""
+        return next(entry for entry in self.entries if entry.label == label)
+
+
+def from_models(models: list[str], **study: Any) -> Study:
+    """A study of models by name; ``LLM4MSR_X`` is compared with ``X`` where both are there."""
+    entries = tuple(
+        Entry(model, model, baseline=plain if plain != model and plain in models else None)
+        for model in models
+        for plain in [model.removeprefix("LLM4MSR_")]
+    )
+    return Study(entries=entries, **study)
+
+
+def read_study(path: str | Path) -> Study:
+    """Read a study file.
+
+    .. code-block:: yaml
+
+        dataset: amazon-bst
+        seeds: 5                      # or a list
+        settings: {embedding_size: 16}
+        tune: 6
+        space: {learning_rate: [0.001, 0.002], dropout_prob: [0.0, 0.2]}
+        runs:
+          STAR:
+          LLM4MSR_STAR: {baseline: STAR}
+          no user level:
+            {model: LLM4MSR_STAR, settings: {use_user_meta: False}, baseline: LLM4MSR_STAR}
+
+    Raises:
+        StudyError: There is no such file, or a key or value in it cannot be meant.
+    """
+    path = Path(path)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise StudyError(f"{path}: there is no such study") from error
+    except yaml.YAMLError as error:
+        raise StudyError(f"{path}: not valid yaml: {error}") from error
+    try:
+        return _study_of(content)
+    except StudyError as error:
+        raise StudyError(f"{path}: {error}") from error
+
+
+def _study_of(content: Any) -> Study:
+    if not isinstance(content, dict):
+        raise StudyError("expected lines of `key: value`")
+    _refuse_unknown(content, {f.name for f in fields(Study)} - {"entries"} | {"runs"})
+    missing = {"dataset", "runs"} - set(content)
+    if missing:
+        raise StudyError(f"{' and '.join(sorted(missing))} missing")
+    runs = content.pop("runs")
+    if isinstance(runs, list):
+        runs = dict.fromkeys(runs)
+    entries = []
+    for label, given in runs.items():
+        given = given or {}
+        _refuse_unknown(given, {f.name for f in fields(Entry)} - {"label"})
+        entries.append(Entry(**{"label": str(label), "model": str(label), **given}))
+    return Study(
+        **{**content, "seeds": seeds_of(content.get("seeds", 1)), "entries": tuple(entries)}
+    )
+
+
+def seeds_of(seeds: int | list[int]) -> tuple[int, ...]:
+    """``5`` means five seeds from RecBole's default on; a list means itself."""
+    if isinstance(seeds, int):
+        seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
+    if not seeds or not all(isinstance(seed, int) for seed in seeds):
+        raise StudyError(f"seeds: {seeds!r} is neither a number of seeds nor a list of them")
+    return tuple(seeds)
+
+
+def with_baseline(study: Study, baseline: str) -> Study:
+    """The same study, every other entry compared with ``baseline``."""
+    entries = tuple(
+        replace(entry, baseline=None if entry.label == baseline else baseline)
+        for entry in study.entries
+    )
+    return replace(study, entries=entries)
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: set[str] | frozenset[str]) -> None:
+    for key, near in unknown_keys(given, known).items():
+        raise StudyError(f"unknown key {key!r}" + (f": did you mean {near}?" if near else ""))

@@ -1,0 +1,45 @@
+"""Equal tuning for all: the same trials for every model, chosen from by validation alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from recbole_llm4msr.benchmark.records import Run
+
+
+def trials(space: Mapping[str, Sequence], budget: int, seed: int) -> list[dict[str, Any]]:
+    """Settings to try: ``budget`` different points of a grid, drawn at random.
+
+    Every entry of a study gets the same points, so that none is searched with more luck. A grid
+    that is no larger than the budget is searched whole.
+
+    Args:
+        space: Values by key.
+        budget: Number of trials.
+        seed: Seed of the draw.
+    """
+    sizes = [len(values) for values in space.values()]
+    n_points = prod(sizes)
+    if n_points <= budget:
+        return [dict(zip(space, point, strict=True)) for point in product(*space.values())]
+    drawn = np.random.default_rng(seed).choice(n_points, budget, replace=False)
+    places = zip(*np.unravel_index(np.sort(drawn), sizes), strict=True)
+    return [
+        {key: values[i] for (key, values), i in zip(space.items(), place, strict=True)}
+        for place in places
+    ]
+
+
+def best(runs: Sequence[Run], metric: str, bigger: bool) -> Run:
+    """The trial with the best validation score; the first of equals."""
+
+    def score(run: Run) -> float:
+        value = run.valid.get(metric)
+        return -np.inf if value is None else value if bigger else -value
+
+    return max(runs, key=score)

@@ -1,0 +1,92 @@
+"""Study files: what they mean, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from recbole_llm4msr.benchmark.study import (
+    Entry,
+    Study,
+    StudyError,
+    from_models,
+    read_study,
+    with_baseline,
+)
+from recbole_llm4msr.benchmark.tuning import trials
+
+STUDY = """
+dataset: toy
+seeds: 2
+settings: {embedding_size: 4}
+tune: 1
+space: {learning_rate: [0.01]}
+runs:
+  STAR:
+  LLM4MSR_STAR: {baseline: STAR}
+  no user level:
+    model: LLM4MSR_STAR
+    settings: {use_user_meta: False}
+    baseline: LLM4MSR_STAR
+    tuned_as: LLM4MSR_STAR
+"""
+
+
+def test_a_study_file(tmp_path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(STUDY)
+    study = read_study(path)
+    assert (study.dataset, study.seeds, study.tune) == ("toy", (2020, 2021), 1)
+    assert study.entries == (
+        Entry("STAR", "STAR"),
+        Entry("LLM4MSR_STAR", "LLM4MSR_STAR", baseline="STAR"),
+        Entry(
+            "no user level",
+            "LLM4MSR_STAR",
+            {"use_user_meta": False},
+            "LLM4MSR_STAR",
+            "LLM4MSR_STAR",
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("dataset: toy", "dataset: toy\nsedes: 3"), "unknown key 'sedes': did you mean seeds"),
+        (("embedding_size", "embeding_size"), "'embeding_size': did you mean embedding_size"),
+        (("use_user_meta", "use_usr_meta"), "did you mean use_user_meta"),
+        (("baseline: STAR", "baseline: STRA"), "baseline 'STRA' is not among STAR"),
+        (("seeds: 2", "seeds: many"), "'many' is neither a number"),
+        (("dataset: toy\n", ""), "dataset missing"),
+        (("space: {learning_rate: [0.01]}\n", ""), "nothing to search"),
+        (("  STAR:", "  STAR: {"), "not valid yaml"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_files_name(tmp_path, change, message) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(STUDY.replace(*change, 1))
+    with pytest.raises(StudyError, match=message) as raised:
+        read_study(path)
+    assert str(path) in str(raised.value)
+
+
+def test_models_by_name_are_compared_with_their_backbone() -> None:
+    study = from_models(["STAR", "LLM4MSR_STAR", "LLM4MSR_MMoE", "DeepFM"], dataset="toy")
+    assert [entry.baseline for entry in study.entries] == [None, "STAR", None, None]
+    study = with_baseline(study, "DeepFM")
+    assert [entry.baseline for entry in study.entries] == ["DeepFM"] * 3 + [None]
+
+
+def test_two_rows_of_one_name_are_refused() -> None:
+    with pytest.raises(StudyError, match="STAR: named twice"):
+        Study("toy", (Entry("STAR", "STAR"), Entry("STAR", "MMoE")))
+
+
+def test_trials_are_different_points_of_the_grid_the_same_for_a_seed() -> None:
+    space = {"a": [1, 2, 3], "b": ["x", "y"]}
+    drawn = trials(space, 4, seed=1)
+    assert drawn == trials(space, 4, seed=1)
+    assert len({tuple(point.values()) for point in drawn}) == 4
+    assert all(point["a"] in space["a"] and point["b"] in space["b"] for point in drawn)
+    assert any(drawn != trials(space, 4, seed=seed) for seed in range(2, 9))
+    assert len(trials(space, 6, seed=1)) == len(trials(space, 99, seed=1)) == 6

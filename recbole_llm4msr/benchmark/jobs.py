@@ -16,7 +16,6 @@ from typing import Any
 
 from recbole_llm4msr.benchmark.records import Run
 
-
 #: Settings that say where and how loudly a run works, not what comes of it.
 WHERE_KEYS = ("data_path", "knowledge_path", "use_gpu", "gpu_id", "state", "show_progress")
 

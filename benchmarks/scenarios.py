@@ -1,7 +1,7 @@
 """What a training step costs with ten scenarios, beside one with two.
 
 Run by hand: ``python benchmarks/scenarios.py [NAME ...] [--repeats 15] [--threads 1]``. Both models
-of a pair take turns in one process; medians. The figures that were measured are in ``scenarios.md``.
+of a pair take turns in one process; medians. The measured figures are in ``scenarios.md``.
 """
 
 from __future__ import annotations

@@ -1,0 +1,63 @@
+"""Everything that a study's runs say, written into one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+from logging import getLogger
+from pathlib import Path
+
+from recbole_llm4msr.benchmark.bootstrap import ResampledUsers
+from recbole_llm4msr.benchmark.comparison import compare, metrics_of
+from recbole_llm4msr.benchmark.plots import plots_of, write_html, write_png
+from recbole_llm4msr.benchmark.records import Run
+from recbole_llm4msr.benchmark.tables import frame, latex, markdown
+from recbole_llm4msr.files import whole_file
+
+NOTE = """
+Mean ± sample deviation over seeds of the test metric; the best of a column is bold. *difference*
+is to the baseline on all rows, *95 %* its bootstrap interval over test users, *p* a paired t-test
+over seeds, corrected by Holm's method for the number of rows compared.
+"""
+
+
+def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
+    """Write tables (Markdown, LaTeX, CSV) and plots (HTML, PNG) of a study's final runs.
+
+    Pictures need matplotlib, which the extra ``benchmark`` brings; without it there are none.
+
+    Args:
+        runs: The final runs.
+        folder: Folder of the benchmark; predictions are looked for in it.
+
+    Returns:
+        The files, and the table of the first metric as Markdown.
+    """
+    users = ResampledUsers(folder)
+    files, texts = [], []
+
+    def write(name: str, text: str) -> None:
+        with whole_file(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        files.append(folder / name)
+
+    for metric in metrics_of(runs):
+        found = compare(runs, metric, users)
+        texts.append(f"## {metric}\n\n{markdown(found)}")
+        write(f"{metric}.tex", latex(found))
+        write(f"{metric}.csv", frame(found).to_csv(index=False))
+    titles = [
+        f"## {metric}\n\n{text}" for metric, text in zip(metrics_of(runs), texts, strict=True)
+    ]
+    write("tables.md", "\n".join([f"# {runs[0].dataset}", NOTE, *titles]))
+
+    has_pictures = find_spec("matplotlib") is not None
+    if not has_pictures:
+        getLogger().warning("no PNG: matplotlib is missing (pip install matplotlib)")
+    for plot in plots_of(runs, users):
+        write_html(plot, folder / f"{plot.name}.html")
+        files.append(folder / f"{plot.name}.html")
+        if has_pictures:
+            write_png(plot, folder / f"{plot.name}.png")
+            files.append(folder / f"{plot.name}.png")
+    return files, texts[0]

@@ -11,15 +11,17 @@ from typing import Any
 
 import recbole.quick_start.quick_start as recbole_quick_start
 import torch
+from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
-from recbole.utils import get_flops, init_logger, init_seed
+from recbole.utils import ModelType, get_flops, init_logger, init_seed
 
 from recbole_llm4msr import compat, report
 from recbole_llm4msr.config import Config
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
 from recbole_llm4msr.distributed import first_process_first
 from recbole_llm4msr.evaluation import save_predictions
-from recbole_llm4msr.model import get_model
+from recbole_llm4msr.model import backbone_of, get_model
+from recbole_llm4msr.model.rare import share_rare_rows
 from recbole_llm4msr.preparation import data_preparation
 from recbole_llm4msr.trainer import get_trainer
 
@@ -96,7 +98,7 @@ def run_recbole(
     with phases("model"):
         init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
         model = get_model(config["model"]) if config.model_class is None else config.model_class
-        model = model(config, train_data.dataset).to(config["device"])
+        model = _build(model, config, train_data.dataset)
         logger.info(model)
         flops = get_flops(
             model, train_data.dataset, config["device"], logger, construct_transform(config)
@@ -125,6 +127,14 @@ def run_recbole(
         if queue is not None:
             queue.put(result)
     return result
+
+
+def _build(model_class: type, config: Config, train: Dataset) -> torch.nn.Module:
+    """A model on its device. What ours do in their ``__init__``, RecBole's own get here."""
+    model = model_class(config, train)
+    if config["MODEL_TYPE"] == ModelType.CONTEXT and backbone_of(model_class) is None:
+        share_rare_rows(model, config, train)
+    return model.to(config["device"])
 
 
 def _hand_over(config: Config, trainer, test_data, result: dict, phases: _Phases) -> None:
@@ -174,7 +184,7 @@ def load_data_and_model(model_file: str | Path) -> tuple:
     dataset = create_dataset(config)
     loaders = data_preparation(config, dataset)
     init_seed(config["seed"], config["reproducibility"])
-    model = get_model(config["model"])(config, loaders[0].dataset).to(config["device"])
+    model = _build(get_model(config["model"]), config, loaders[0].dataset)
     model.load_state_dict(checkpoint["state_dict"])
     model.load_other_parameter(checkpoint.get("other_parameter"))
     return config, model, dataset, *loaders
@@ -202,7 +212,7 @@ def objective_function(
     init_seed(config["seed"], config["reproducibility"])
     loaders = data_preparation(config, create_dataset(config))
     init_seed(config["seed"], config["reproducibility"])
-    model = config.model_class(config, loaders[0].dataset).to(config["device"])
+    model = _build(config.model_class, config, loaders[0].dataset)
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     score, valid_result = trainer.fit(loaders[0], loaders[1], verbose=False, saved=saved)
     test_result = trainer.evaluate(loaders[2], load_best_model=saved)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import shutil
 from collections.abc import Callable
 from functools import cache
 from itertools import chain, count
@@ -36,6 +38,8 @@ class ScenarioTrainerMixin:
         self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
         self.distributed = not config["single_spec"]
         self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
+        if config["torch_compile"]:
+            model.forward = compiled(model.forward, self.device)
         self.by_scenario = config["eval_type"] == EvaluatorType.VALUE
         if self.by_scenario:
             self.eval_collector = ScenarioCollector(config)
@@ -146,6 +150,18 @@ class ScenarioTrainerMixin:
         """
         compat.load_checkpoint(resume_file)
         super().resume_checkpoint(resume_file)
+
+
+def compiled(forward: Callable, device: torch.device) -> Callable:
+    """A forward pass compiled for batches of any size; the first one of each kind takes its time.
+
+    Raises:
+        ValueError: The device is a CPU, and there is no compiler for it.
+    """
+    compilers = [os.environ.get("CXX"), "g++", "clang++", "c++"]
+    if device.type == "cpu" and not any(shutil.which(name) for name in filter(None, compilers)):
+        raise ValueError("torch_compile: there is no C++ compiler here; install g++, or leave it")
+    return torch.compile(forward, dynamic=True)
 
 
 def _free_name(path: Path) -> Path:

@@ -81,3 +81,20 @@ def test_ranking_metrics_are_left_to_recbole(toy, tmp_path) -> None:
     trainer = get_trainer(config["MODEL_TYPE"], "FM")(config, built)
     _, result = trainer.fit(loaders[0], loaders[1], saved=False)
     assert set(result) == {"recall@5"}
+
+
+def test_a_compiled_model_learns_what_a_plain_one_does(toy, tmp_path) -> None:
+    results = []
+    for choice in (False, True):
+        trainer, (train, valid, _) = make(tmp_path, "SharedBottom", epochs=1, torch_compile=choice)
+        results.append(trainer.fit(train, valid)[1])
+        state = torch.load(trainer.saved_model_file, weights_only=False)["state_dict"]
+        assert not any("_orig_mod" in name for name in state)
+    assert results[0] == pytest.approx(results[1], abs=1e-5)
+
+
+def test_compiling_needs_a_compiler(toy, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(ValueError, match="torch_compile: there is no C"):
+        make(tmp_path, torch_compile=True)

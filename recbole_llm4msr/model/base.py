@@ -10,6 +10,7 @@ from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import ContextRecommender
 
 from recbole_llm4msr.model.balance import ScenarioLoss
+from recbole_llm4msr.model.rare import share_rare_rows
 
 
 class MultiScenarioRecommender(ContextRecommender):
@@ -40,6 +41,7 @@ class MultiScenarioRecommender(ContextRecommender):
         # place it would be a parameter of the size of the vocabulary that never gets a gradient.
         if not self.uses_first_order:
             del self.first_order_linear
+        share_rare_rows(self, config, dataset)
 
         # load parameters info
         self.SCENARIO = config["SCENARIO_FIELD"]

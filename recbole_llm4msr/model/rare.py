@@ -1,0 +1,106 @@
+"""Rare ids share an embedding row: a vocabulary's tail costs no memory and learns together."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from recbole.data.dataset import Dataset
+from recbole.model.abstract_recommender import ContextRecommender
+from recbole.model.layers import FMEmbedding
+from recbole.utils import FeatureSource
+from torch import nn
+
+#: Row of the padding id and of the ids that share one, among the rows of a field.
+_PADDING, _SHARED = 0, 1
+
+
+class SharedRows(FMEmbedding):
+    """RecBole's table of all token fields, in which several ids can mean one row.
+
+    The ids of the data stay what they are; only what is looked up for them changes. Which row an id
+    has is part of a checkpoint.
+
+    Args:
+        table: The table with a row per id; its rows are where these start from.
+        row_of: Row of every id, offsets included, shape ``(n_ids,)``.
+        n_rows: Number of rows, less than that of ids.
+    """
+
+    def __init__(self, table: FMEmbedding, row_of: np.ndarray, n_rows: int) -> None:
+        nn.Module.__init__(self)  # the parent would make a table of full size
+        self.offsets = table.offsets
+        self.register_buffer("row_of", torch.from_numpy(row_of.astype(np.int32)))
+        first = np.zeros(n_rows, np.int64)  # no id may have a shared row
+        first[row_of[::-1]] = np.arange(len(row_of))[::-1]
+        old = table.embedding
+        self.embedding = nn.Embedding(n_rows, old.embedding_dim, sparse=old.sparse)
+        with torch.no_grad():
+            self.embedding.weight.copy_(old.weight[torch.from_numpy(first)])
+
+    def forward(self, input_x: torch.Tensor) -> torch.Tensor:
+        """``(B, F) -> (B, F, D)``."""
+        ids = input_x + input_x.new_tensor(self.offsets).unsqueeze(0)
+        return self.embedding(self.row_of[ids].long())
+
+
+def share_rare_rows(model: ContextRecommender, config, dataset: Dataset) -> None:
+    """Let ids that occur in fewer than ``min_count`` training rows share the row of their field.
+
+    Ids that no training row has are among them. Nothing happens without ``min_count``.
+
+    Args:
+        model: A model with RecBole's embedding; its tables are replaced.
+        config: Configuration; ``min_count`` is a number for user and item ids, or numbers by field.
+        dataset: The training split.
+
+    Raises:
+        ValueError: ``min_count`` names something that is no token field of the model, or is no
+            count.
+    """
+    limits = _limits(config, model.token_field_names)
+    if not limits:
+        return
+    rows, n_rows = [], 0
+    for field, n_ids in zip(model.token_field_names, model.token_field_dims, strict=True):
+        row_of = np.arange(n_ids)
+        if field in limits:
+            often = _counts(dataset, field, n_ids)[1:] >= limits[field]
+            row_of = np.r_[_PADDING, np.where(often, _SHARED + np.cumsum(often), _SHARED)]
+        rows.append(n_rows + row_of)
+        n_rows += int(row_of.max()) + 1
+    mapped = np.concatenate(rows)
+    for parent in list(model.modules()):
+        for name, table in list(parent.named_children()):
+            if type(table) is FMEmbedding and table.embedding.num_embeddings == len(mapped):
+                setattr(parent, name, SharedRows(table, mapped, n_rows))
+
+
+def _limits(config, fields: list[str]) -> dict[str, int]:
+    given = config["min_count"]
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        given = {config[key]: given for key in ("USER_ID_FIELD", "ITEM_ID_FIELD")}
+    for field, limit in given.items():
+        if field not in fields:
+            raise ValueError(
+                f"min_count: {field!r} is no token field of the model; it has {', '.join(fields)}"
+            )
+        if not isinstance(limit, int) or limit < 1:
+            raise ValueError(f"min_count: {limit!r} for {field} is no number of rows")
+    return given
+
+
+def _counts(dataset: Dataset, field: str, n_ids: int) -> np.ndarray:
+    """In how many training rows every id of a field occurs, shape ``(n_ids,)``."""
+    source = dataset.field2source[field]
+    sides = {
+        FeatureSource.USER: (dataset.uid_field, dataset.user_feat),
+        FeatureSource.ITEM: (dataset.iid_field, dataset.item_feat),
+    }
+    if source in sides:
+        key, side = sides[source]
+        values = side[field][dataset.inter_feat[key]]
+    else:
+        values = dataset.inter_feat[field]
+    return np.bincount(values.numpy(), minlength=n_ids)

@@ -12,6 +12,7 @@ from torch import nn
 
 from recbole_llm4msr.model.layers import each_times
 from recbole_llm4msr.model.meta import KnowledgeEncoder
+from recbole_llm4msr.model.users import BatchUsers, per_row
 
 
 class ItemMetaNetwork(nn.Module):
@@ -49,10 +50,12 @@ class ItemMetaNetwork(nn.Module):
         nn.init.zeros_(self.bias.bias)
         nn.init.zeros_(self.logit.weight)
 
-    def forward(self, user: torch.Tensor, item: torch.Tensor) -> torch.Tensor:
-        """``(B, user_size), (B, item_size) -> (B,)``."""
+    def forward(
+        self, user: torch.Tensor, item: torch.Tensor, users: BatchUsers | None = None
+    ) -> torch.Tensor:
+        """``(B or G, user_size), (B, item_size) -> (B,)``."""
         code = self.user_encoder(user)  # (B, K)
         v = self.item_encoder(item)  # (B, r)
-        core = self.core(code).view(-1, self.rank, self.rank)  # (B, r, r)
-        h = each_times(core, v) + self.bias(code)
+        core = per_row(self.core(code), users).view(-1, self.rank, self.rank)  # (B, r, r)
+        h = each_times(core, v) + per_row(self.bias(code), users)
         return self.logit(nn.functional.silu(h)).squeeze(-1)

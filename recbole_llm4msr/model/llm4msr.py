@@ -20,6 +20,7 @@ from torch import nn
 from recbole_llm4msr.model.base import MultiScenarioRecommender
 from recbole_llm4msr.model.item_meta import ItemMetaNetwork
 from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
+from recbole_llm4msr.model.users import PLANS, users_of
 
 #: Name of the field that says which knowledge vector a training row is trained with.
 KNOWLEDGE_INDEX = "knowledge_index"
@@ -103,7 +104,8 @@ class LLM4MSR(AbstractRecommender):
             (:func:`recbole_llm4msr.data_preparation` does it).
 
     Raises:
-        ValueError: A meta level is on but the data set carries no knowledge.
+        ValueError: A meta level is on but the data set carries no knowledge, or an option cannot be
+            meant.
     """
 
     type = ModelType.CONTEXT
@@ -116,6 +118,10 @@ class LLM4MSR(AbstractRecommender):
         # load parameters info
         self.USER_ID = config["USER_ID_FIELD"]
         self.ITEM_ID = config["ITEM_ID_FIELD"]
+        self.meta_plan = config["meta_plan"]
+        if self.meta_plan not in PLANS:
+            raise ValueError(f"meta_plan: {self.meta_plan!r} is none of {', '.join(PLANS)}")
+        self.is_full = config["meta_rank"] == "full" and bool(config["use_user_meta"])
         knowledge = getattr(dataset, "knowledge", None)
         if knowledge is None and reads_knowledge(config) and config["knowledge"] != "none":
             raise ValueError(
@@ -140,6 +146,7 @@ class LLM4MSR(AbstractRecommender):
                 size,
                 n_layers=config["user_meta_layers"],
                 meta_rank=config["meta_rank"],
+                plan=self.meta_plan,
                 **options,
             )
         if knowledge is not None and config["use_scenario_meta"]:
@@ -170,15 +177,18 @@ class LLM4MSR(AbstractRecommender):
         x = self.backbone.embed(interaction)  # (B, D)
         scenario = self.backbone.scenario_of(interaction)  # (B,)
         if self.user_meta is not None or self.item_meta is not None:
-            user = self.knowledge.user.index_select(0, self.knowledge_index(interaction))  # (B, d)
+            index = self.knowledge_index(interaction)
+            users = users_of(index, self.meta_plan, not self.training or self.is_full)
+            distinct = index if users is None else users.distinct
+            user = self.knowledge.user.index_select(0, distinct)  # (B or G, d)
         if self.user_meta is not None:
-            x = self.user_meta(x, user)
+            x = self.user_meta(x, user, users)
         logit = self.backbone.score(x, scenario)  # (B,)
         if self.scenario_meta is not None:
             logit = logit + self.scenario_meta(x, scenario, self.knowledge.scenario)
         if self.item_meta is not None:
             item = self.knowledge.item.index_select(0, interaction[self.ITEM_ID])  # (B, d_i)
-            logit = logit + self.item_meta(user, item)
+            logit = logit + self.item_meta(user, item, users)
         return logit
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:

@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from recbole_llm4msr.model.layers import ScenarioGroups, each_times
+from recbole_llm4msr.model.users import BatchUsers, per_row
 
 
 class KnowledgeEncoder(nn.Module):
@@ -49,24 +50,44 @@ class KnowledgeEncoder(nn.Module):
 class FullWeight(nn.Module):
     r"""A full generated matrix, :math:`W = \sum_k z_k T_k + T_0`, as in the paper.
 
-    The product is re-ordered to :math:`\sum_k z_k (x T_k)`: the same number, without a matrix per
-    row in memory.
+    Row by row the product is re-ordered to :math:`\sum_k z_k (x T_k)`: the same number, without a
+    matrix per row in memory. Where users have many rows each, a matrix per user is cheaper.
 
     Args:
         code_size: Width of the code z, K.
         size: Width of the rows, D (input and output).
+        plan: Which of the two: ``rows``, ``users``, or ``auto``, the cheaper one.
     """
 
-    def __init__(self, code_size: int, size: int) -> None:
+    def __init__(self, code_size: int, size: int, plan: str = "auto") -> None:
         super().__init__()
-        self.size = size
+        self.size, self.plan = size, plan
         self.basis = nn.Parameter(torch.zeros(size, (code_size + 1) * size))
 
-    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """:math:`W(z)x` for every row: ``(B, D), (B, K) -> (B, D)``."""
-        one = code.new_ones(len(code), 1)
+    def forward(
+        self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
+    ) -> torch.Tensor:
+        """:math:`W(z)x` for every row: ``(B, D), (B or G, K) -> (B, D)``."""
+        code = torch.cat([code, code.new_ones(len(code), 1)], dim=1)
+        if users is not None and self._once_per_user(len(x), users):
+            basis = self.basis.view(self.size, -1, self.size).transpose(0, 1)  # (K + 1, D, D)
+            weight = (code @ basis.flatten(start_dim=1)).view(-1, self.size, self.size)  # (G, D, D)
+            return users.unpad(users.pad(x) @ weight)
+        if users is not None:
+            code = users.spread(code)
         products = (x @ self.basis).view(len(x), -1, self.size)  # (B, K + 1, D)
-        return torch.einsum("bk,bkd->bd", torch.cat([code, one], dim=1), products)
+        return torch.einsum("bk,bkd->bd", code, products)
+
+    def _once_per_user(self, n_rows: int, users: BatchUsers) -> bool:
+        """Whether a matrix per user takes fewer products than a row by row one, and no more room.
+
+        In units of D x D: a matrix takes K + 1 to make and one for each row that is padded to it.
+        """
+        if self.plan != "auto":
+            return self.plan == "users"
+        n_terms = self.basis.shape[1] // self.size  # K + 1
+        products = len(users) * (n_terms + users.longest)
+        return products < n_rows * n_terms and len(users) * self.size <= n_rows * n_terms
 
 
 class LowRankWeight(nn.Module):
@@ -89,9 +110,11 @@ class LowRankWeight(nn.Module):
         nn.init.zeros_(self.core.weight)
         nn.init.zeros_(self.core.bias)
 
-    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """:math:`U S(z) V x` for every row: ``(B, D), (B, K) -> (B, D)``."""
-        core = self.core(code).view(-1, self.rank, self.rank)  # (B, r, r)
+    def forward(
+        self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
+    ) -> torch.Tensor:
+        """:math:`U S(z) V x` for every row: ``(B, D), (B or G, K) -> (B, D)``."""
+        core = per_row(self.core(code), users).view(-1, self.rank, self.rank)  # (B, r, r)
         return self.up(each_times(core, self.down(x)))
 
 
@@ -109,19 +132,23 @@ class DiagonalWeight(nn.Module):
         nn.init.zeros_(self.scale.weight)
         nn.init.zeros_(self.scale.bias)
 
-    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """:math:`s(z) \\odot x` for every row: ``(B, D), (B, K) -> (B, D)``."""
-        return self.scale(code) * x
+    def forward(
+        self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
+    ) -> torch.Tensor:
+        """:math:`s(z) \\odot x` for every row: ``(B, D), (B or G, K) -> (B, D)``."""
+        return per_row(self.scale(code), users) * x
 
 
-def generated_weight(meta_rank: int | str, code_size: int, size: int) -> nn.Module:
+def generated_weight(
+    meta_rank: int | str, code_size: int, size: int, plan: str = "auto"
+) -> nn.Module:
     """Make the form of generated weight that ``meta_rank`` names: ``full``, ``diag`` or a rank.
 
     Raises:
         ValueError: ``meta_rank`` is none of the three.
     """
     if meta_rank == "full":
-        return FullWeight(code_size, size)
+        return FullWeight(code_size, size, plan)
     if meta_rank == "diag":
         return DiagonalWeight(code_size, size)
     if isinstance(meta_rank, int) and meta_rank > 0:
@@ -141,18 +168,21 @@ class UserMetaLayer(nn.Module):
         code_size: Width of the code, K.
         size: Width of the rows, D.
         meta_rank: Form of the generated weight, see :func:`generated_weight`.
+        plan: How a full one is computed, see :class:`FullWeight`.
     """
 
-    def __init__(self, code_size: int, size: int, meta_rank: int | str) -> None:
+    def __init__(self, code_size: int, size: int, meta_rank: int | str, plan: str) -> None:
         super().__init__()
-        self.weight = generated_weight(meta_rank, code_size, size)
+        self.weight = generated_weight(meta_rank, code_size, size, plan)
         self.bias = nn.Linear(code_size, size)
         nn.init.zeros_(self.bias.weight)
         nn.init.zeros_(self.bias.bias)
 
-    def forward(self, x: torch.Tensor, code: torch.Tensor) -> torch.Tensor:
-        """``(B, D), (B, K) -> (B, D)``."""
-        return x + torch.tanh(self.weight(x, code) + self.bias(code))
+    def forward(
+        self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
+    ) -> torch.Tensor:
+        """``(B, D), (B or G, K) -> (B, D)``."""
+        return x + torch.tanh(self.weight(x, code, users) + per_row(self.bias(code), users))
 
 
 class UserMetaNetwork(nn.Module):
@@ -165,6 +195,7 @@ class UserMetaNetwork(nn.Module):
         n_layers: Number of meta layers.
         meta_rank: Form of the generated weights.
         dropout: Dropout probability on the code.
+        plan: How full ones are computed, see :class:`FullWeight`.
     """
 
     def __init__(
@@ -176,18 +207,27 @@ class UserMetaNetwork(nn.Module):
         n_layers: int,
         meta_rank: int | str,
         dropout: float,
+        plan: str = "auto",
     ) -> None:
         super().__init__()
         self.encoder = KnowledgeEncoder(knowledge_size, code_size, dropout)
         self.layers = nn.ModuleList(
-            UserMetaLayer(code_size, size, meta_rank) for _ in range(n_layers)
+            UserMetaLayer(code_size, size, meta_rank, plan) for _ in range(n_layers)
         )
 
-    def forward(self, x: torch.Tensor, knowledge: torch.Tensor) -> torch.Tensor:
-        """Send rows ``x`` (B, D) through the layers that ``knowledge`` (B, d) makes."""
+    def forward(
+        self, x: torch.Tensor, knowledge: torch.Tensor, users: BatchUsers | None = None
+    ) -> torch.Tensor:
+        """Send rows ``x`` (B, D) through the layers that knowledge makes.
+
+        Args:
+            x: Rows, shape ``(B, D)``.
+            knowledge: A vector per row, shape ``(B, d)``, or per user of ``users``, ``(G, d)``.
+            users: The users of the batch.
+        """
         code = self.encoder(knowledge)
         for layer in self.layers:
-            x = layer(x, code)
+            x = layer(x, code, users)
         return x
 
 

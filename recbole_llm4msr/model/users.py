@@ -1,0 +1,74 @@
+"""The users of a batch: what their knowledge generates is generated once for each."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+
+#: How what a user's knowledge generates is computed: per row, once per user, or what is cheaper.
+PLANS = ("auto", "rows", "users")
+
+
+class BatchUsers:
+    """The distinct users of a batch, and whose every row is.
+
+    Args:
+        index: Knowledge index of every row, shape ``(B,)``.
+    """
+
+    def __init__(self, index: torch.Tensor) -> None:
+        self.distinct, self.of_row = torch.unique(index, return_inverse=True)
+
+    def __len__(self) -> int:
+        """Number of distinct users, G."""
+        return len(self.distinct)
+
+    def spread(self, values: torch.Tensor) -> torch.Tensor:
+        """What each user has, for each of its rows: ``(G, ...) -> (B, ...)``."""
+        return values.index_select(0, self.of_row)
+
+    @cached_property
+    def longest(self) -> int:
+        """Rows of the user who has most of them, L."""
+        return int(torch.bincount(self.of_row).max())
+
+    @cached_property
+    def _place(self) -> torch.Tensor:
+        """Place of every row among ``G * L``, shape ``(B,)``: those of a user stand together."""
+        order = torch.argsort(self.of_row, stable=True)
+        counts = torch.bincount(self.of_row)
+        starts = torch.cumsum(counts, 0) - counts
+        within = torch.empty_like(order)
+        within[order] = torch.arange(len(order), device=order.device)
+        return self.of_row * self.longest + within - starts[self.of_row]
+
+    def pad(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows by user, shorter users filled up with zeros: ``(B, D) -> (G, L, D)``."""
+        padded = x.new_zeros(len(self) * self.longest, x.shape[1]).index_copy(0, self._place, x)
+        return padded.view(len(self), self.longest, -1)
+
+    def unpad(self, padded: torch.Tensor) -> torch.Tensor:
+        """Undo :meth:`pad`: ``(G, L, D) -> (B, D)``."""
+        return padded.flatten(end_dim=1).index_select(0, self._place)
+
+
+def users_of(index: torch.Tensor, plan: str, worth_a_look: bool) -> BatchUsers | None:
+    """The users of a batch where generating once per user pays, else ``None``.
+
+    Args:
+        index: Knowledge index of every row, shape ``(B,)``.
+        plan: ``meta_plan``: ``auto``, ``rows`` or ``users``.
+        worth_a_look: Whether ``auto`` looks for users with several rows. Finding them costs a sort,
+            and a shuffled training batch has next to none.
+    """
+    if plan == "rows" or (plan == "auto" and not worth_a_look):
+        return None
+    users = BatchUsers(index)
+    # Spreading what was generated over the rows costs about as much as a row's share of making it.
+    return users if plan == "users" or 2 * len(users) <= len(index) else None
+
+
+def per_row(generated: torch.Tensor, users: BatchUsers | None) -> torch.Tensor:
+    """What was generated, once for every row: ``(B or G, ...) -> (B, ...)``."""
+    return generated if users is None else users.spread(generated)

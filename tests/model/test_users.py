@@ -1,0 +1,121 @@
+"""The plans of the user level: the same numbers, whatever is cheaper."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from recbole_llm4msr.model.meta import UserMetaNetwork, generated_weight
+from recbole_llm4msr.model.users import BatchUsers, users_of
+
+from .small import perturb, rows
+
+RANKS = ["full", "diag", 3]
+
+
+def network(meta_rank, plan: str) -> UserMetaNetwork:
+    torch.manual_seed(0)
+    made = UserMetaNetwork(
+        7, 12, code_size=5, n_layers=2, meta_rank=meta_rank, dropout=0.0, plan=plan
+    )
+    return perturb(made)
+
+
+def batch(n_rows: int = 40, n_users: int = 6):
+    draw = torch.Generator().manual_seed(1)
+    table = torch.randn(n_users, 7, generator=draw)
+    index = torch.randint(n_users, (n_rows,), generator=draw) ** 2 // n_users  # uneven
+    return torch.randn(n_rows, 12, generator=draw), table, index
+
+
+@pytest.mark.parametrize("meta_rank", RANKS)
+@pytest.mark.parametrize("plan", ["users", "auto"])
+def test_plans_agree_in_value_and_gradient(meta_rank, plan) -> None:
+    x, table, index = batch()
+    by_row, by_user = network(meta_rank, "rows"), network(meta_rank, plan)
+    slow = by_row(x, table[index])
+    users = BatchUsers(index)
+    fast = by_user(x, table[users.distinct], users)
+    torch.testing.assert_close(fast, slow, atol=1e-5, rtol=1e-5)
+    for network_, out in ((by_row, slow), (by_user, fast)):
+        out.square().sum().backward()
+        assert all(p.grad is not None for p in network_.parameters())
+    for ours, theirs in zip(by_user.parameters(), by_row.parameters(), strict=True):
+        torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-4, rtol=1e-4)
+
+
+def test_users_are_padded_and_unpadded_row_by_row() -> None:
+    x, _, index = batch()
+    users = BatchUsers(index)
+    padded = users.pad(x)
+    assert padded.shape == (len(index.unique()), torch.bincount(index).max(), 12)
+    for user, block in zip(users.distinct.tolist(), padded, strict=True):
+        own = x[index == user]
+        assert torch.equal(block[: len(own)], own)
+        assert not block[len(own) :].any()
+    assert torch.equal(users.unpad(padded), x)
+    assert torch.equal(users.spread(users.distinct), index)
+
+
+def test_users_are_looked_for_where_it_can_pay() -> None:
+    many, few = torch.arange(10), torch.tensor([4, 4, 4, 9, 9, 4])
+    assert users_of(few, "auto", worth_a_look=False) is None
+    assert users_of(few, "rows", worth_a_look=True) is None
+    assert users_of(many, "auto", worth_a_look=True) is None
+    assert len(users_of(few, "auto", worth_a_look=True)) == 2
+    assert len(users_of(many, "users", worth_a_look=False)) == 10
+
+
+class Largest(TorchDispatchMode):
+    """The size of the largest tensor that is made."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        if isinstance(out, torch.Tensor):
+            self.numel = max(self.numel, out.numel())
+        return out
+
+
+@pytest.mark.parametrize(
+    ("index", "matrix_per_user"),
+    [
+        (torch.arange(32), False),
+        (torch.zeros(32, dtype=torch.long), True),
+        (torch.arange(32) // 16, True),
+        (torch.tensor([0] * 31 + [1]), True),
+        (torch.arange(32) // 2, False),  # cheaper by products, but 16 matrices need more room
+    ],
+)
+@torch.no_grad()
+def test_the_cheaper_exact_plan_and_never_a_matrix_per_row(index, matrix_per_user) -> None:
+    n_rows, size, code_size = 32, 24, 3
+    weight = generated_weight("full", code_size, size)
+    users = BatchUsers(index)
+    assert weight._once_per_user(n_rows, users) is matrix_per_user
+    largest = Largest()
+    with largest:
+        weight(torch.randn(n_rows, size), torch.randn(len(users), code_size), users)
+    assert largest.numel < n_rows * size * size
+
+
+@pytest.mark.parametrize("meta_rank", RANKS)
+@pytest.mark.parametrize("name", ["LLM4MSR_STAR", "LLM4MSR_DeepFM"])
+@torch.no_grad()
+def test_a_model_scores_alike_by_every_plan(small, meta_rank, name) -> None:
+    one_user = rows(small.batch, [5] * 20)
+    one_user["item_id"][:] = torch.arange(20) % 15 + 1
+    for interaction in (small.batch, one_user):
+        by_row, *others = (
+            perturb(small.build(name, meta_rank=meta_rank, meta_plan=plan)).eval()(interaction)
+            for plan in ("rows", "users", "auto")
+        )
+        for scores in others:
+            torch.testing.assert_close(scores, by_row, atol=1e-5, rtol=1e-5)
+
+
+def test_an_unknown_plan_is_refused(small) -> None:
+    with pytest.raises(ValueError, match="meta_plan: 'row' is none of auto, rows, users"):
+        small.build("LLM4MSR_STAR", meta_plan="row")

@@ -12,7 +12,7 @@ from recbole_llm4msr.data import MultiScenarioDataset
 from recbole_llm4msr.data.loader import PackedLoader, can_pack
 from recbole_llm4msr.data.sampling import with_scenario_sampling
 from recbole_llm4msr.knowledge import prepare_knowledge
-from recbole_llm4msr.model import backbone_of
+from recbole_llm4msr.model import LLM4MSR, backbone_of
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 
 
@@ -40,8 +40,10 @@ def data_preparation(config, dataset: Dataset) -> tuple:
         attach_knowledge(config, [loader.dataset for loader in loaders])
     if not config["packed_loader"]:
         return loaders
+    by_user = issubclass(config.model_class, LLM4MSR) and config["meta_plan"] != "rows"
     return tuple(
-        PackedLoader(loader, config["device"]) if can_pack(loader) else loader for loader in loaders
+        PackedLoader(loader, config["device"], by_user) if can_pack(loader) else loader
+        for loader in loaders
     )
 
 

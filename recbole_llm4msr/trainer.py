@@ -113,13 +113,20 @@ class ScenarioTrainerMixin:
 
     @torch.no_grad()
     def predict_rows(self, eval_data) -> DataStruct:
-        """Score every row of a split with the model as it is now."""
+        """Score every row of a split with the model as it is now, in the split's order."""
         self.model.eval()
         collector = ScenarioCollector(self.config)
         for batch in eval_data:
             interaction, scores, positive_u, positive_i = self._neg_sample_batch_eval(batch)
             collector.eval_batch_collect(scores, interaction, positive_u, positive_i)
-        return collector.get_data_struct()
+        rows = collector.get_data_struct()
+        order = getattr(eval_data, "order", None)
+        if order is not None:
+            place = torch.argsort(order)
+            for key in collector.keys:
+                if key in rows:
+                    rows.set(key, rows.get(key)[place])
+        return rows
 
     def _map_reduce(self, result: dict[str, float], num_sample: int) -> dict[str, float]:
         """RecBole averages over processes; here every process has the metrics of all rows."""

@@ -98,3 +98,14 @@ def test_compiling_needs_a_compiler(toy, tmp_path, monkeypatch) -> None:
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(ValueError, match="torch_compile: there is no C"):
         make(tmp_path, torch_compile=True)
+
+
+def test_predictions_are_in_the_splits_order_however_it_is_gone_through(toy, tmp_path) -> None:
+    rows = []
+    for plan in ("rows", "auto"):
+        trainer, (_, _, test) = make(tmp_path, "LLM4MSR_STAR", knowledge="random", meta_plan=plan)
+        rows.append(trainer.predict_rows(test))
+        assert (test.order is None) is (plan == "rows")
+    for key in ("data.user", "data.item", "data.scenario", "data.label", "rec.score"):
+        torch.testing.assert_close(rows[0].get(key), rows[1].get(key))
+    assert torch.equal(rows[1].get("data.user"), test.dataset.inter_feat["user_id"])

@@ -2,7 +2,8 @@
 
 RecBole turns every batch's row numbers into a Python list and indexes each column with it. Here the
 columns of a split lie side by side in a table per type, so that a batch is one gather of whole
-rows; batches in order (evaluation) are views. Order and content are RecBole's own.
+rows; batches in order (evaluation) are views. Order and content are RecBole's own, but for models
+that gain from meeting all rows of a user together in evaluation.
 """
 
 from __future__ import annotations
@@ -73,11 +74,22 @@ class PackedLoader:
     Args:
         loader: A loader for which :func:`can_pack` holds.
         device: Where the batches are wanted. Tables that fit there live there.
+        by_user: Whether an evaluation split is gone through user by user.
+
+    Attributes:
+        order: Place in the split of every row, in the order in which they are gone through, shape
+            ``(n,)``; ``None`` where that is the split's own order, or a shuffled one.
     """
 
-    def __init__(self, loader: TrainDataLoader | NegSampleEvalDataLoader, device) -> None:
+    def __init__(
+        self, loader: TrainDataLoader | NegSampleEvalDataLoader, device, by_user: bool = False
+    ) -> None:
         self._loader = loader
         self._is_train = isinstance(loader, TrainDataLoader)
+        self.order: torch.Tensor | None = None
+        if by_user and not self._is_train:
+            dataset = loader.dataset
+            self.order = torch.argsort(dataset.inter_feat[dataset.uid_field], stable=True)
         self._device = torch.device(device)
         self._tables: tuple[PackedTable, ...] | None = None
 
@@ -105,7 +117,8 @@ class PackedLoader:
 
     def _pack(self) -> tuple[PackedTable, PackedTable | None, PackedTable | None]:
         dataset = self._loader.dataset
-        feats = [dataset.inter_feat, dataset.user_feat, dataset.item_feat]
+        rows = dataset.inter_feat if self.order is None else dataset.inter_feat[self.order]
+        feats = [rows, dataset.user_feat, dataset.item_feat]
         size = sum(
             column.nbytes
             for feat in feats

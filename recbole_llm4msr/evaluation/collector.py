@@ -31,6 +31,11 @@ class ScenarioCollector(Collector):
         #: Rows of the whole split where every process sees a share of it, else ``None``.
         self.total_rows: int | None = None
 
+    @property
+    def keys(self) -> list[str]:
+        """What is collected, by its name in the result; fields that the data lacks are missing."""
+        return ["rec.score", *self._fields]
+
     def eval_batch_collect(
         self,
         scores_tensor: torch.Tensor,

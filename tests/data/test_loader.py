@@ -52,3 +52,17 @@ def test_row_numbers_are_no_list(toy, tmp_path) -> None:
         assert isinstance(train._loader.dataset, range)
     finally:
         module.start_iter = False
+
+
+def test_user_by_user_is_another_order_of_the_same_rows(toy, tmp_path) -> None:
+    config = Config("LLM4MSR_STAR", "toy", None, toy_settings(tmp_path, knowledge="random"))
+    train, *others = data_preparation(config, create_dataset(config))
+    assert train.order is None
+    for loader in others:
+        split = loader.dataset.inter_feat
+        for field in split.interaction:
+            seen = torch.cat([batch[0][field] for batch in loader])
+            assert torch.equal(seen, split[field][loader.order]), field
+        users = torch.cat([batch[0]["user_id"] for batch in loader])
+        assert (users.diff() >= 0).all()
+        assert len(users.unique()) < len(users)

@@ -10,9 +10,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers import each_times
 from recbole_llm4msr.model.meta import KnowledgeEncoder
-from recbole_llm4msr.model.users import BatchUsers, per_row
+from recbole_llm4msr.model.users import BatchUsers, each_row_times, per_row
 
 
 class ItemMetaNetwork(nn.Module):
@@ -56,6 +55,6 @@ class ItemMetaNetwork(nn.Module):
         """``(B or G, user_size), (B, item_size) -> (B,)``."""
         code = self.user_encoder(user)  # (B, K)
         v = self.item_encoder(item)  # (B, r)
-        core = per_row(self.core(code), users).view(-1, self.rank, self.rank)  # (B, r, r)
-        h = each_times(core, v) + per_row(self.bias(code), users)
+        core = self.core(code).view(-1, self.rank, self.rank)  # (B or G, r, r)
+        h = each_row_times(core, v, users) + per_row(self.bias(code), users)
         return self.logit(nn.functional.silu(h)).squeeze(-1)

@@ -17,8 +17,8 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers import ScenarioGroups, each_times
-from recbole_llm4msr.model.users import BatchUsers, per_row
+from recbole_llm4msr.model.layers import ScenarioGroups
+from recbole_llm4msr.model.users import BatchUsers, each_row_times, per_row
 
 
 class KnowledgeEncoder(nn.Module):
@@ -114,8 +114,8 @@ class LowRankWeight(nn.Module):
         self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
     ) -> torch.Tensor:
         """:math:`U S(z) V x` for every row: ``(B, D), (B or G, K) -> (B, D)``."""
-        core = per_row(self.core(code), users).view(-1, self.rank, self.rank)  # (B, r, r)
-        return self.up(each_times(core, self.down(x)))
+        core = self.core(code).view(-1, self.rank, self.rank)  # (B or G, r, r)
+        return self.up(each_row_times(core, self.down(x), users))
 
 
 class DiagonalWeight(nn.Module):

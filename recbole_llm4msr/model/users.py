@@ -6,6 +6,8 @@ from functools import cached_property
 
 import torch
 
+from recbole_llm4msr.model.layers import each_times
+
 #: How what a user's knowledge generates is computed: per row, once per user, or what is cheaper.
 PLANS = ("auto", "rows", "users")
 
@@ -32,6 +34,11 @@ class BatchUsers:
     def longest(self) -> int:
         """Rows of the user who has most of them, L."""
         return int(torch.bincount(self.of_row).max())
+
+    @property
+    def even(self) -> bool:
+        """Whether padding adds no more rows than there are."""
+        return len(self) * self.longest <= 2 * len(self.of_row)
 
     @cached_property
     def _place(self) -> torch.Tensor:
@@ -72,3 +79,16 @@ def users_of(index: torch.Tensor, plan: str, worth_a_look: bool) -> BatchUsers |
 def per_row(generated: torch.Tensor, users: BatchUsers | None) -> torch.Tensor:
     """What was generated, once for every row: ``(B or G, ...) -> (B, ...)``."""
     return generated if users is None else users.spread(generated)
+
+
+def each_row_times(
+    matrices: torch.Tensor, x: torch.Tensor, users: BatchUsers | None
+) -> torch.Tensor:
+    """A small matrix times each row, its own or its user's: ``(B or G, R, Q), (B, Q) -> (B, R)``.
+
+    Users of about as many rows each are one product of batches; a matrix per row is made of them
+    only where padding would cost more.
+    """
+    if users is not None and users.even:
+        return users.unpad(users.pad(x) @ matrices.transpose(1, 2))
+    return each_times(per_row(matrices, users), x)

@@ -129,8 +129,10 @@ class Rows:
         parts = {"": np.arange(len(score)), **{f"@{s}": at for s, at in self.scenarios.items()}}
         for suffix, at in parts.items():
             ranking = Ranking(score[at], self.label[at])
-            user = self.user[at][ranking.order]
-            found[f"auc{suffix}"] = np.array([ranking.auc(drawn[user]) for drawn in counts])
+            ours, theirs = (self.user[at][rows] for rows in (ranking.positive, ranking.negative))
+            found[f"auc{suffix}"] = np.array(
+                [ranking.auc(drawn[ours], drawn[theirs]) for drawn in counts]
+            )
             found[f"logloss{suffix}"] = self._log_loss(score[at], at, counts)
         return found
 
@@ -148,30 +150,31 @@ class Rows:
 class Ranking:
     """Rows sorted by score once, so that AUC under any weights is a walk along them.
 
+    Attributes:
+        positive: Rows with label 1, by score.
+        negative: Rows with label 0, by score.
+
     Args:
         score: Shape ``(n,)``.
         label: Shape ``(n,)``, truth values.
     """
 
     def __init__(self, score: np.ndarray, label: np.ndarray) -> None:
-        self.order = np.argsort(score, kind="stable")
-        ordered = score[self.order]
-        first = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])  # of each distinct score
-        self.positive = np.flatnonzero(label[self.order])
-        self.negative = ~label[self.order]
-        group = np.searchsorted(first, self.positive, side="right") - 1
-        self.below = first[group]
-        self.through = np.r_[first[1:], len(score)][group]
+        order = np.argsort(score, kind="stable")
+        self.positive, self.negative = order[label[order]], order[~label[order]]
+        lower, own = score[self.negative], score[self.positive]
+        self._below = np.searchsorted(lower, own, side="left")
+        self._through = np.searchsorted(lower, own, side="right")
 
-    def auc(self, weight: np.ndarray) -> float:
+    def auc(self, positive: np.ndarray, negative: np.ndarray) -> float:
         """AUC with rows weighted, ties counted half; ``nan`` where a class has no weight.
 
         Args:
-            weight: Weights in the order of :attr:`order`, shape ``(n,)``.
+            positive: Weights of the rows of :attr:`positive`, in that order, whole numbers.
+            negative: Weights of the rows of :attr:`negative`.
         """
-        passed = np.zeros(len(weight) + 1)
-        np.cumsum(weight * self.negative, out=passed[1:])
-        won = passed[self.below] + passed[self.through]
-        positive = weight[self.positive].astype(np.float64)
-        total = 2 * positive.sum() * passed[-1]
-        return float(positive @ won / total) if total else float("nan")
+        passed = np.zeros(len(negative) + 1, np.int64)
+        np.cumsum(negative, out=passed[1:])
+        won = passed[self._below] + passed[self._through]
+        total = 2 * positive.sum(dtype=np.int64) * passed[-1]
+        return float((positive * won).sum() / total) if total else float("nan")

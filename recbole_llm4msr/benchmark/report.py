@@ -7,6 +7,8 @@ from importlib.util import find_spec
 from logging import getLogger
 from pathlib import Path
 
+from rich.progress import track
+
 from recbole_llm4msr.benchmark.bootstrap import ResampledUsers
 from recbole_llm4msr.benchmark.comparison import compare, metrics_of
 from recbole_llm4msr.benchmark.plots import plots_of, write_html, write_png
@@ -34,6 +36,8 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
         The files, and the table of the first metric as Markdown.
     """
     users = ResampledUsers(folder)
+    compared = {run.baseline for run in runs} - {None}
+    _draw(users, [run for run in runs if run.baseline or run.run in compared])
     files, texts = [], []
 
     def write(name: str, text: str) -> None:
@@ -61,3 +65,10 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
             write_png(plot, folder / f"{plot.name}.png")
             files.append(folder / f"{plot.name}.png")
     return files, texts[0]
+
+
+def _draw(users: ResampledUsers, runs: Sequence[Run]) -> None:
+    """Make the draws of every run that an interval is made of, which takes seconds for each."""
+    with_rows = [run for run in runs if run.predictions is not None]
+    for run in track(with_rows, "drawing test users", disable=not with_rows):
+        users.metrics(run)

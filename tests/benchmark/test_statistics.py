@@ -63,8 +63,9 @@ def test_weighted_auc_is_that_of_repeated_rows() -> None:
         again = np.repeat(np.arange(60), weight)
         ranking = Ranking(score, label)
         slow = roc_auc_score(label[again], score[again])
-        assert ranking.auc(weight[ranking.order]) == pytest.approx(slow)
-    assert math.isnan(Ranking(score, np.ones(60, bool)).auc(np.ones(60)))
+        found = ranking.auc(weight[ranking.positive], weight[ranking.negative])
+        assert found == pytest.approx(slow)
+    assert math.isnan(Ranking(score, np.ones(60, bool)).auc(np.ones(60, int), np.ones(0, int)))
 
 
 def write_predictions(folder, name: str, label, user, scenario, score) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -39,21 +39,23 @@ class Runner:
         self.tell = listener or (lambda job, run, error: None)
         self.failed: list[tuple[Job, JobError]] = []
         self._processes: list[subprocess.Popen] = []
-        self._runs = read_runs(self.records) if self.records.is_file() else []
+        self._runs: dict[str, Run] = {}
+        self._recorded: set[tuple[str, str, str]] = set()
+        for run in read_runs(self.records) if self.records.is_file() else []:
+            self._know(run)
 
     def run(self, jobs: Sequence[Job]) -> list[Run]:
         """The runs of ``jobs``, in their order; those that failed are missing and in ``failed``."""
         waiting: dict[str, list[Job]] = {}
         for job in jobs:
-            known = self._find(job.key)
+            known = self._runs.get(job.key)
             if known is None:
                 waiting.setdefault(job.key, []).append(job)
             else:
                 self._record(job, known)
                 self.tell(job, known, None)
         self._work_through(list(waiting.values()))
-        found = [(job, self._find(job.key)) for job in jobs]
-        return [_as(job, run) for job, run in found if run is not None]
+        return [_as(job, self._runs[job.key]) for job in jobs if job.key in self._runs]
 
     def _work_through(self, groups: list[list[Job]]) -> None:
         """Run the first job of every group; the others are the same under another name."""
@@ -91,23 +93,21 @@ class Runner:
             self._record(job, run)
             self.tell(job, run, None)
 
-    def _find(self, key: str) -> Run | None:
-        same = (run for run in self._runs if _key(run) == key)
-        return next(same, None)
-
     def _record(self, job: Job, run: Run) -> None:
+        """Write a line for ``run`` as this job's, unless there is one."""
         run = _as(job, run)
-        if run not in self._runs:
+        if (run.run, run.phase, job.key) not in self._recorded:
             append_run(self.records, run)
-            self._runs.append(run)
+            self._know(run)
+
+    def _know(self, run: Run) -> None:
+        key = key_of(run.model, run.dataset, run.seed, run.settings)
+        self._runs.setdefault(key, run)
+        self._recorded.add((run.run, run.phase, key))
 
 
 def _as(job: Job, run: Run) -> Run:
     return replace(run, run=job.label, baseline=job.baseline, phase=job.phase)
-
-
-def _key(run: Run) -> str:
-    return key_of(run.model, run.dataset, run.seed, run.settings)
 
 
 def run_study(study: Study, runner: Runner) -> list[Run]:
@@ -154,8 +154,3 @@ def _tune(study: Study, runner: Runner) -> dict[str, dict]:
 def _job(study: Study, entry: Entry, seed: int, tuned: dict, phase: str = "final") -> Job:
     settings = {**study.settings, **tuned, **entry.settings}
     return Job(entry.label, entry.model, study.dataset, seed, settings, entry.baseline, phase)
-
-
-def finals(runs: Iterable[Run]) -> list[Run]:
-    """Runs that count: the trials of tuning are left out."""
-    return [run for run in runs if run.phase == "final"]

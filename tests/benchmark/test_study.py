@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from recbole.model import context_aware_recommender
 
 from recbole_llm4msr.benchmark.study import (
     Entry,
@@ -13,6 +16,7 @@ from recbole_llm4msr.benchmark.study import (
     with_baseline,
 )
 from recbole_llm4msr.benchmark.tuning import trials
+from recbole_llm4msr.model import registered_models
 
 STUDY = """
 dataset: toy
@@ -90,3 +94,13 @@ def test_trials_are_different_points_of_the_grid_the_same_for_a_seed() -> None:
     assert all(point["a"] in space["a"] and point["b"] in space["b"] for point in drawn)
     assert any(drawn != trials(space, 4, seed=seed) for seed in range(2, 9))
     assert len(trials(space, 6, seed=1)) == len(trials(space, 99, seed=1)) == 6
+
+
+STUDIES = Path(__file__).parents[2] / "benchmarks" / "studies"
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_studies_that_come_with_it_can_be_read(path) -> None:
+    known = registered_models()
+    for entry in read_study(path).entries:
+        assert entry.model in known or hasattr(context_aware_recommender, entry.model), entry

@@ -19,6 +19,7 @@ from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
 from recbole_llm4msr.model.item_meta import ItemMetaNetwork
+from recbole_llm4msr.model.layers import ScenarioGroups
 from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
 from recbole_llm4msr.model.users import PLANS, users_of
 
@@ -174,22 +175,27 @@ class LLM4MSR(AbstractRecommender):
 
     def forward(self, interaction: Interaction) -> torch.Tensor:
         """Logits of a batch, shape ``(B,)``."""
-        x = self.backbone.embed(interaction)  # (B, D)
+        if self.user_meta is None and self.scenario_meta is None and self.item_meta is None:
+            return self.backbone(interaction)
         scenario = self.backbone.scenario_of(interaction)  # (B,)
+        # Sorted once, here: all that runs by scenario below finds its rows in order.
+        groups = ScenarioGroups(scenario, self.backbone.n_scenarios)
+        x = groups.sort(self.backbone.embed(interaction))  # (B, D)
         if self.user_meta is not None or self.item_meta is not None:
-            index = self.knowledge_index(interaction)
+            index = groups.sort(self.knowledge_index(interaction))  # (B,)
             users = users_of(index, self.meta_plan, not self.training or self.is_full)
             distinct = index if users is None else users.distinct
             user = self.knowledge.user.index_select(0, distinct)  # (B or G, d)
         if self.user_meta is not None:
             x = self.user_meta(x, user, users)
-        logit = self.backbone.score(x, scenario)  # (B,)
+        logit = self.backbone.score(x, groups.sort(scenario))  # (B,)
         if self.scenario_meta is not None:
-            logit = logit + self.scenario_meta(x, scenario, self.knowledge.scenario)
+            logit = logit + self.scenario_meta(x.split(groups.sizes), self.knowledge.scenario)
         if self.item_meta is not None:
-            item = self.knowledge.item.index_select(0, interaction[self.ITEM_ID])  # (B, d_i)
+            item = groups.sort(interaction[self.ITEM_ID])  # (B,)
+            item = self.knowledge.item.index_select(0, item)  # (B, d_i)
             logit = logit + self.item_meta(user, item, users)
-        return logit
+        return groups.restore(logit)
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
         """The backbone's own loss on the logits of the whole model."""

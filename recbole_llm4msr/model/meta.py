@@ -12,12 +12,13 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 
-from recbole_llm4msr.model.layers import ScenarioGroups
 from recbole_llm4msr.model.users import BatchUsers, each_row_times, per_row
 
 
@@ -273,26 +274,31 @@ class ScenarioMetaNetwork(nn.Module):
             nn.init.zeros_(bias.weight)
             nn.init.zeros_(bias.bias)
 
-    def forward(
-        self, x: torch.Tensor, scenario: torch.Tensor, knowledge: torch.Tensor
-    ) -> torch.Tensor:
-        """Score rows ``x`` (B, D) of ``scenario`` (B,) by the towers of ``knowledge`` (S, size)."""
+    def forward(self, parts: Sequence[torch.Tensor], knowledge: torch.Tensor) -> torch.Tensor:
+        """Score the rows of every scenario by its tower.
+
+        Args:
+            parts: Embedded rows of each scenario, S tensors ``(B_s, D)``.
+            knowledge: Knowledge of the scenarios, shape ``(S, knowledge_size)``.
+
+        Returns:
+            Logits, one scenario's after the other, shape ``(B,)``.
+        """
         code = self.encoder(knowledge)  # (S, K)
+        layers = zip(self.weights, self.biases, pairwise(self.sizes), strict=True)
+        # Unbound once: a gradient through weight[s] would be a full tensor for every scenario.
         generated = [
-            (weight(code).view(len(code), o, i), bias(code))
-            for weight, bias, (i, o) in zip(
-                self.weights, self.biases, pairwise(self.sizes), strict=True
-            )
+            zip(weight(code).view(-1, o, i).unbind(), bias(code).unbind(), strict=True)
+            for weight, bias, (i, o) in layers
         ]
-        groups = ScenarioGroups(scenario, len(knowledge))
-        return groups.merge(
-            self._tower(rows, [(w[s], b[s]) for w, b in generated])
-            for s, rows in enumerate(groups.split(x))
-        )
+        towers = zip(*generated, strict=True)  # per scenario: (weight, bias) of every layer
+        return torch.cat([self._tower(x, t) for x, t in zip(parts, towers, strict=True)])
 
     @staticmethod
-    def _tower(x: torch.Tensor, layers: list[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
-        *hidden, (weight, bias) = layers
-        for w, b in hidden:
-            x = torch.relu(x @ w.T + b)
-        return (x @ weight.T + bias).squeeze(-1)
+    def _tower(
+        x: torch.Tensor, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]
+    ) -> torch.Tensor:
+        *hidden, last = layers
+        for weight, bias in hidden:
+            x = torch.relu(F.linear(x, weight, bias))
+        return F.linear(x, *last).squeeze(-1)

@@ -89,6 +89,7 @@ class SmallData:
                 "mode": "labeled",
             },
             "embedding_size": 4,
+            "meta_code_size": 16,  # perturbed weights of wider codes add up to huge logits
             "train_batch_size": 256,
             "use_gpu": False,
         }

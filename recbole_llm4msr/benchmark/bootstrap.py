@@ -46,8 +46,8 @@ class ResampledUsers:
             ValueError: The test rows are not those of another run with this seed, or the run has
                 none.
         """
-        if run.predictions is None:
-            raise ValueError(f"{run.run}, seed {run.seed}: no predictions were kept")
+        if not self.has(run):
+            raise ValueError(f"{run.run}, seed {run.seed}: there are no predictions")
         if run.predictions not in self._metrics:
             frame = pl.read_parquet(self.folder / run.predictions)
             for token in frame["user"].unique(maintain_order=True):
@@ -64,6 +64,10 @@ class ResampledUsers:
             self._metrics[run.predictions] = rows.metrics(scores, self._counts)
         return self._metrics[run.predictions]
 
+    def has(self, run: Run) -> bool:
+        """Whether the predictions of a run were kept and are still there."""
+        return run.predictions is not None and (self.folder / run.predictions).is_file()
+
     def interval(
         self, ours: Sequence[Run], theirs: Sequence[Run], metric: str
     ) -> tuple[float, float] | None:
@@ -73,7 +77,7 @@ class ResampledUsers:
         """
         other = {run.seed: run for run in theirs}
         pairs = [(run, other[run.seed]) for run in ours if run.seed in other]
-        if not pairs or any(run.predictions is None for pair in pairs for run in pair):
+        if not pairs or not all(self.has(run) for pair in pairs for run in pair):
             return None
         differences = []
         for left, right in pairs:

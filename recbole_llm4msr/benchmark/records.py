@@ -55,7 +55,7 @@ class Run:
     git_commit: str | None = None
 
     @classmethod
-    def from_json(cls, line: str) -> Run:
+    def from_json(cls, line: str | bytes) -> Run:
         """Read a line.
 
         Raises:
@@ -63,7 +63,7 @@ class Run:
         """
         try:
             content = json.loads(line)
-        except json.JSONDecodeError as error:
+        except ValueError as error:  # bytes that are no text among them
             raise RecordError(f"not valid JSON: {error}") from error
         if not isinstance(content, dict):
             raise RecordError("not a JSON object")
@@ -85,12 +85,24 @@ def append_run(path: Path, run: Run) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     with path.open("r+b") as file:
-        whole = file.read().rfind(b"\n") + 1  # what a process was killed at while writing goes
-        file.truncate(whole)
-        file.seek(whole)
+        before = file.read()
+        whole = before.rfind(b"\n") + 1
+        if _is_json(before[whole:]):
+            file.write(b"\n")
+        else:  # a process was killed while it wrote
+            file.truncate(whole)
+            file.seek(whole)
         file.write(run.to_json().encode() + b"\n")
         file.flush()
         os.fsync(file.fileno())
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def read_runs(path: Path) -> list[Run]:
@@ -100,7 +112,7 @@ def read_runs(path: Path) -> list[Run]:
         RecordError: A line is no run; the message names file and line. The last line may be cut
             off, by a process that was killed: that is a warning.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = path.read_bytes().split(b"\n")
     runs = []
     for number, line in enumerate(lines, start=1):
         if not line:
@@ -108,7 +120,7 @@ def read_runs(path: Path) -> list[Run]:
         try:
             runs.append(Run.from_json(line))
         except RecordError as error:
-            if number == len(lines):
+            if number == len(lines) and not _is_json(line):
                 warnings.warn(f"{path}, line {number}: cut off, left out ({error})", stacklevel=2)
                 continue
             raise RecordError(f"{path}, line {number}: {error}") from error

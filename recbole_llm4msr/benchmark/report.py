@@ -50,10 +50,7 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
         texts.append(f"## {metric}\n\n{markdown(found)}")
         write(f"{metric}.tex", latex(found))
         write(f"{metric}.csv", frame(found).to_csv(index=False))
-    titles = [
-        f"## {metric}\n\n{text}" for metric, text in zip(metrics_of(runs), texts, strict=True)
-    ]
-    write("tables.md", "\n".join([f"# {runs[0].dataset}", NOTE, *titles]))
+    write("tables.md", "\n".join([f"# {runs[0].dataset}", NOTE, *texts]))
 
     has_pictures = find_spec("matplotlib") is not None
     if not has_pictures:
@@ -69,6 +66,9 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
 
 def _draw(users: ResampledUsers, runs: Sequence[Run]) -> None:
     """Make the draws of every run that an interval is made of, which takes seconds for each."""
-    with_rows = [run for run in runs if run.predictions is not None]
+    with_rows = [run for run in runs if users.has(run)]
+    if len(with_rows) < len(runs):
+        missing = len(runs) - len(with_rows)
+        getLogger().warning(f"no interval for {missing} runs: their predictions are not there")
     for run in track(with_rows, "drawing test users", disable=not with_rows):
         users.metrics(run)

@@ -12,6 +12,7 @@ from recbole_llm4msr.benchmark.comparison import Cell, Comparison, Row
 DECIMALS = 4
 
 _LATEX = {"&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#", "$": r"\$", "{": r"\{", "}": r"\}"}
+_LATEX |= {"<": "$<$", ">": "$>$", "[": "{[}", "]": "{]}"}  # a line may not begin with a bracket
 _LATEX |= {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
 
 

@@ -99,7 +99,9 @@ def test_the_report_is_written_whole(runs, tmp_path) -> None:
         "gain.html", "gain.png", "curves.html", "curves.png", "time.html", "time.png",
     }  # fmt: skip
     assert all(file.stat().st_size for file in files)
-    assert table in (tmp_path / "tables.md").read_text()
+    text = (tmp_path / "tables.md").read_text()
+    assert table in text
+    assert text.count("## auc") == text.count("## logloss") == 1
     with (tmp_path / "logloss.csv").open() as file:
         assert [row["run"] for row in csv.DictReader(file)] == [
             "STAR",
@@ -130,6 +132,16 @@ def test_records_come_back_as_they_were(runs, tmp_path) -> None:
     for run in runs:
         append_run(tmp_path / "r" / "runs.jsonl", run)
     assert read_runs(tmp_path / "r" / "runs.jsonl") == runs
+
+
+def test_a_whole_last_line_without_its_end_is_kept(runs, tmp_path) -> None:
+    path = tmp_path / "runs.jsonl"
+    path.write_text(runs[0].to_json())
+    append_run(path, runs[1])
+    assert read_runs(path) == runs[:2]
+    path.write_text(path.read_text() + '{"run": "a"}')
+    with pytest.raises(RecordError, match="line 3: the run is missing"):
+        read_runs(path)
 
 
 def test_a_line_that_a_killed_process_left_is_dropped(runs, tmp_path) -> None:

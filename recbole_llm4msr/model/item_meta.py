@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recbole_llm4msr.model.meta import KnowledgeEncoder
-from recbole_llm4msr.model.users import BatchUsers, each_row_times, per_row
+from recbole_llm4msr.model.users import BatchUsers, generated_times, per_row
 
 
 class ItemMetaNetwork(nn.Module):
@@ -36,7 +36,6 @@ class ItemMetaNetwork(nn.Module):
         self, user_size: int, item_size: int, *, code_size: int, rank: int, dropout: float
     ) -> None:
         super().__init__()
-        self.rank = rank
         self.user_encoder = KnowledgeEncoder(user_size, code_size, dropout)
         self.item_encoder = KnowledgeEncoder(item_size, rank, dropout)
         self.core = nn.Linear(code_size, rank * rank)
@@ -55,6 +54,5 @@ class ItemMetaNetwork(nn.Module):
         """``(B or G, user_size), (B, item_size) -> (B,)``."""
         code = self.user_encoder(user)  # (B, K)
         v = self.item_encoder(item)  # (B, r)
-        core = self.core(code).view(-1, self.rank, self.rank)  # (B or G, r, r)
-        h = each_row_times(core, v, users) + per_row(self.bias(code), users)
+        h = generated_times(self.core, code, v, users) + per_row(self.bias(code), users)
         return self.logit(nn.functional.silu(h)).squeeze(-1)

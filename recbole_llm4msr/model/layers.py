@@ -34,6 +34,17 @@ def each_times(matrices: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return (matrices * x.unsqueeze(1)).sum(dim=-1)
 
 
+def tanh(x: torch.Tensor) -> torch.Tensor:
+    r"""Hyperbolic tangent of any shape, to 1e-7; zero stays zero.
+
+    On a CPU torch's sigmoid is several times as fast as its tanh. Below single precision
+    :math:`2 \sigma(2x) - 1` would lose what is near zero.
+    """
+    if x.device.type != "cpu" or x.dtype != torch.float32:
+        return torch.tanh(x)
+    return 2 * torch.sigmoid(2 * x) - 1
+
+
 class ScenarioGroups:
     """The rows of a batch, grouped by scenario, so that a row runs its own scenario's layers only.
 

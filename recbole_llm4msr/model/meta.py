@@ -19,7 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recbole_llm4msr.model.users import BatchUsers, each_row_times, per_row
+from recbole_llm4msr.model.layers import tanh
+from recbole_llm4msr.model.users import BatchUsers, generated_times, per_row
 
 
 class KnowledgeEncoder(nn.Module):
@@ -102,7 +103,6 @@ class LowRankWeight(nn.Module):
 
     def __init__(self, code_size: int, size: int, rank: int) -> None:
         super().__init__()
-        self.rank = rank
         self.down = nn.Linear(size, rank, bias=False)  # V
         self.up = nn.Linear(rank, size, bias=False)  # U
         self.core = nn.Linear(code_size, rank * rank)  # z -> S(z)
@@ -115,8 +115,7 @@ class LowRankWeight(nn.Module):
         self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
     ) -> torch.Tensor:
         """:math:`U S(z) V x` for every row: ``(B, D), (B or G, K) -> (B, D)``."""
-        core = self.core(code).view(-1, self.rank, self.rank)  # (B or G, r, r)
-        return self.up(each_row_times(core, self.down(x), users))
+        return self.up(generated_times(self.core, code, self.down(x), users))
 
 
 class DiagonalWeight(nn.Module):
@@ -183,7 +182,7 @@ class UserMetaLayer(nn.Module):
         self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
     ) -> torch.Tensor:
         """``(B, D), (B or G, K) -> (B, D)``."""
-        return x + torch.tanh(self.weight(x, code, users) + per_row(self.bias(code), users))
+        return x + tanh(self.weight(x, code, users) + per_row(self.bias(code), users))
 
 
 class UserMetaNetwork(nn.Module):

@@ -5,11 +5,15 @@ from __future__ import annotations
 from functools import cached_property
 
 import torch
+from torch import nn
 
 from recbole_llm4msr.model.layers import each_times
 
 #: How what a user's knowledge generates is computed: per row, once per user, or what is cheaper.
 PLANS = ("auto", "rows", "users")
+
+#: Rows of which :func:`generated_times` holds the matrices at a time on a CPU.
+_CPU_ROWS = 1024
 
 
 class BatchUsers:
@@ -81,14 +85,32 @@ def per_row(generated: torch.Tensor, users: BatchUsers | None) -> torch.Tensor:
     return generated if users is None else users.spread(generated)
 
 
-def each_row_times(
-    matrices: torch.Tensor, x: torch.Tensor, users: BatchUsers | None
+def generated_times(
+    generator: nn.Linear, code: torch.Tensor, x: torch.Tensor, users: BatchUsers | None
 ) -> torch.Tensor:
-    """A small matrix times each row, its own or its user's: ``(B or G, R, Q), (B, Q) -> (B, R)``.
+    """A small generated matrix times each row, its own or its user's: ``(B, Q) -> (B, R)``.
 
-    Users of about as many rows each are one product of batches; a matrix per row is made of them
-    only where padding would cost more.
+    Users of about as many rows each are one product of batches. Otherwise every row gets a matrix,
+    on a CPU for some rows at a time: those stay in its cache, where the matrices of a large batch
+    would each time be written to fresh memory.
+
+    Args:
+        generator: Maps a code to the R x Q numbers of a matrix.
+        code: Codes, of the rows ``(B, K)`` or of the users ``(G, K)``.
+        x: Rows, shape ``(B, Q)``.
+        users: The users of the batch, where the codes are theirs.
     """
-    if users is not None and users.even:
-        return users.unpad(users.pad(x) @ matrices.transpose(1, 2))
-    return each_times(per_row(matrices, users), x)
+    step = _CPU_ROWS if x.device.type == "cpu" else max(1, len(x))
+    if users is None:
+        made = (generator(part) for part in code.split(step))
+    else:
+        matrices = generator(code)
+        if users.even:
+            matrices = matrices.view(len(code), -1, x.shape[1])
+            return users.unpad(users.pad(x) @ matrices.transpose(1, 2))
+        made = (matrices.index_select(0, part) for part in users.of_row.split(step))
+    products = [
+        each_times(matrix.view(len(rows), -1, x.shape[1]), rows)
+        for matrix, rows in zip(made, x.split(step), strict=True)
+    ]
+    return products[0] if len(products) == 1 else torch.cat(products)

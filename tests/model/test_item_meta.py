@@ -35,7 +35,7 @@ def slow(net: ItemMetaNetwork, user: torch.Tensor, item: torch.Tensor) -> torch.
     logits = []
     for u, i in zip(user, item, strict=True):
         z, v = encode(net.user_encoder, u), encode(net.item_encoder, i)
-        r = net.rank
+        r = len(v)
         generated = net.core.weight @ z + net.core.bias
         bias = net.bias.weight @ z + net.bias.bias
         h = [F.silu(sum(generated[a * r + b] * v[b] for b in range(r)) + bias[a]) for a in range(r)]

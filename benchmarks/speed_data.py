@@ -18,21 +18,23 @@ def write_atomic(folder: Path, suffix: str, columns: dict[str, np.ndarray]) -> N
     path.with_suffix(".part").rename(path)
 
 
-def logs(parent: Path, scale: float) -> str:
-    """Rows, users and items as in the two KuaiSAR logs that are loaded most often.
-
-    14.6 million rows of five columns, 25,877 users, 4.05 million items, at scale 1.
-    """
-    name = f"logs-{scale:g}"
-    n_rows, n_items = int(14_600_000 * scale), int(4_050_000 * scale)
-    draw = np.random.default_rng(0)
-    rows = {
+def log_rows(draw: np.random.Generator, scale: float, n_rows: int, n_items: int) -> dict:
+    """Rows of a log of two scenarios by KuaiSAR's 25,877 users; some items are met often."""
+    n_rows, n_items = int(n_rows * scale), int(n_items * scale)
+    return {
         "user_id:token": draw.integers(0, 25_877, n_rows),
         "item_id:token": (n_items * draw.random(n_rows) ** 2).astype(np.int64),
         "scenario:token": draw.integers(0, 2, n_rows),
         "label:float": draw.integers(0, 2, n_rows),
-        "timestamp:float": draw.integers(1_684_000_000, 1_686_000_000, n_rows),
     }
+
+
+def logs(parent: Path, scale: float) -> str:
+    """14.6 million rows of five columns, 25,877 users, 4.05 million items, at scale 1."""
+    name, n_items = f"logs-{scale:g}", int(4_050_000 * scale)
+    draw = np.random.default_rng(0)
+    rows = log_rows(draw, scale, 14_600_000, 4_050_000)
+    rows["timestamp:float"] = draw.integers(1_684_000_000, 1_686_000_000, len(rows["label:float"]))
     write_atomic(parent / name, "inter", rows)
     users = {"user_id:token": np.arange(25_877), "age:token": draw.integers(0, 8, 25_877)}
     write_atomic(parent / name, "user", users)
@@ -43,16 +45,9 @@ def logs(parent: Path, scale: float) -> str:
 
 def kuaisar(parent: Path, scale: float) -> str:
     """As many rows, items and features as the whole of KuaiSAR: 19.7 and 6.9 million, and eight."""
-    name = f"whole-{scale:g}"
-    n_rows, n_items = int(19_700_000 * scale), int(6_900_000 * scale)
+    name, n_items = f"whole-{scale:g}", int(6_900_000 * scale)
     draw = np.random.default_rng(0)
-    rows = {
-        "user_id:token": draw.integers(0, 25_877, n_rows),
-        "item_id:token": (n_items * draw.random(n_rows) ** 2).astype(np.int64),
-        "scenario:token": draw.integers(0, 2, n_rows),
-        "label:float": draw.integers(0, 2, n_rows),
-    }
-    write_atomic(parent / name, "inter", rows)
+    write_atomic(parent / name, "inter", log_rows(draw, scale, 19_700_000, 6_900_000))
     users = {"user_id:token": np.arange(25_877)}
     users |= {f"u{i}:token": draw.integers(0, 8, 25_877) for i in range(2)}
     write_atomic(parent / name, "user", users)

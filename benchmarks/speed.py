@@ -1,95 +1,133 @@
-"""Speed of loading, feeding, training, evaluating and serving, beside RecBole in the same run.
+"""The speed benchmark: one command that measures every figure and prints one table.
 
-Run by hand: ``python benchmarks/speed.py --output DIR [--data DIR] [--repeats 5] [FIGURE ...]``,
-where ``--data`` holds ``amazon-bst``. Every measurement is a process of its own; the sides of a
-figure take turns; a measurement whose result is in the output folder is not repeated. ``--scale
-0.01`` is for trying it out. Figures in ``speed.md``.
+Run by hand: ``python benchmarks/speed.py --output DIR [--data DIR] [--only NAME ...]``. Each
+measurement is a process of its own; one that is finished is not repeated. What the figures mean is
+in ``speed.md``.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
-from statistics import median
-from time import perf_counter
+from typing import Any
 
-from recbole_llm4msr.model import registered_models
-
-#: Sides of each figure, in the order in which they take turns.
-SIDES: dict[str, list[str]] = {
-    "load": ["first", "second", "RecBole"],
-    "scale": ["STAR", "LLM4MSR_STAR"],
-    "loader": [f"{whose} {n}" for n in (5, 20, 40) for whose in ("ours", "RecBole")],
-    "vocabulary": [
-        f"{model} {ids} {optimizer}"
-        for ids in ("1e5", "1e6", "1e7")
-        for model, optimizer in (
-            ("STAR", "rowwise_adagrad"),
-            ("LLM4MSR_STAR", "rowwise_adagrad"),
-            ("STAR", "sparse_adam"),
-            ("STAR", "dense"),
-            ("DeepFM", "dense"),
-            ("DCNV2", "dense"),
-        )
-    ],
-    "epoch": ["STAR ours", "LLM4MSR_STAR ours", "DeepFM ours", "DeepFM RecBole"],
-    "twins": [name for name in registered_models() if not name.startswith("LLM4MSR_")],
-    "serving": [f"{model} {n}" for n in (100, 1000) for model in ("STAR", "LLM4MSR_STAR")],
-}
+from speed.campaign import Campaign
+from speed.child import Limits
+from speed.clock import memory_gib
+from speed.figure import Figure, Settings
+from speed.figures import FIGURES
+from speed.table import machines, profile_list, table
 
 
-def measure(figure: str, side: str, args: argparse.Namespace) -> dict:
-    """Run one measurement in a process of its own, in the output folder."""
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("speed_sides.py"))]
-    command += [figure, side, f"--folder={args.output.resolve()}", f"--scale={args.scale}"]
-    if args.data is not None:
-        command.append(f"--data={args.data.resolve()}")
-    environment = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
-    done = subprocess.run(
-        command, capture_output=True, text=True, cwd=args.output, env=environment, check=False
+def do(job: dict[str, Any], result: Path) -> None:
+    """What a child process does: prepare a figure, or measure one case of it."""
+    figure = FIGURES[job["figure"]]
+    settings = Settings(**{**job["settings"], "backbones": tuple(job["settings"]["backbones"])})
+    if job["parameters"] is None:
+        found = {"prepared": figure.prepare(settings)}
+    else:
+        found = figure.measure(settings, job["parameters"])
+    result.write_text(json.dumps(found), encoding="utf-8")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    figures = "\n".join(f"  {figure.name:<11} {figure.title}" for figure in FIGURES.values())
+    made = argparse.ArgumentParser(
+        description=__doc__,
+        epilog=f"figures:\n{figures}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    if done.returncode:
-        sys.exit(f"{figure}, {side}: exit code {done.returncode}\n{done.stderr[-2000:]}")
-    return json.loads(done.stdout.splitlines()[-1])
+    add = made.add_argument
+    add("--output", type=Path, help="folder of the data that is made, results and logs")
+    add("--only", nargs="+", metavar="NAME", choices=list(FIGURES), help="these figures, not all")
+    add("--repeats", type=int, default=5, help="how often every case is measured (%(default)s)")
+    add(
+        *("--scale",),
+        choices=["small", "full"],
+        default="full",
+        help="small shows in minutes that everything runs; its numbers say nothing",
+    )
+    add("--data", type=Path, help="folder that holds amazon-bst; figures that need it ask for it")
+    add("--steps", type=int, help="training steps to time, 0 for an epoch where the figure has one")
+    add("--backbones", nargs="+", default=[], metavar="NAME", help="of the figure backbones")
+    add("--profile", action="store_true", help="also list what takes the time in a step")
+    add(
+        *("--memory-limit",),
+        type=float,
+        default=round(0.8 * memory_gib(), 1),
+        metavar="GIB",
+        help="a measurement that needs more is stopped, and the table says so (%(default)s)",
+    )
+    add(
+        *("--time-limit",),
+        type=float,
+        default=3600,
+        metavar="SECONDS",
+        help="a measurement that takes longer is stopped, and the table says so (%(default)s)",
+    )
+    add("--job", help=argparse.SUPPRESS)
+    add("--result", type=Path, help=argparse.SUPPRESS)
+    return made
+
+
+def chosen(arguments: argparse.Namespace) -> list[Figure]:
+    """The figures that were asked for; without ``--only`` those that can be had."""
+    names = arguments.only or list(FIGURES)
+    figures = [FIGURES[name] for name in FIGURES if name in names]
+    if arguments.data is not None:
+        if not (arguments.data / "amazon-bst").is_dir():
+            parser().error(f"--data={arguments.data}: no folder amazon-bst in it")
+        return figures
+    lost = ", ".join(figure.name for figure in figures if figure.needs_data)
+    if lost and arguments.only:
+        parser().error(f"{lost}: measured on amazon-bst; --data=DIR says which folder holds it")
+    if lost:
+        print(f"{lost}: left out, they are measured on amazon-bst (--data)", flush=True)
+    return [figure for figure in figures if not figure.needs_data]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=", ".join(SIDES))
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--data", type=Path, help="folder of amazon-bst")
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--scale", type=float, default=1.0)
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args()
-    args.output.mkdir(parents=True, exist_ok=True)
-    results = args.output / f"speed-{args.scale:g}.json"
-    found = json.loads(results.read_text()) if results.is_file() else {}
-    figures = args.figures or list(SIDES)
-    todo = [
-        (figure, side)
-        for turn in range(args.repeats)
+    arguments = parser().parse_args()
+    if arguments.job:
+        sys.argv = sys.argv[:1]  # RecBole reads the command line too
+        do(json.loads(arguments.job), arguments.result)
+        return
+    if arguments.output is None:
+        parser().error("--output: say where data, results and logs go")
+    settings = Settings(
+        scale=arguments.scale,
+        output=str((arguments.output / arguments.scale).resolve()),
+        data=None if arguments.data is None else str(arguments.data.resolve()),
+        steps=arguments.steps,
+        backbones=tuple(arguments.backbones),
+    )
+    figures = chosen(arguments)
+    limits = Limits(arguments.memory_limit, arguments.time_limit)
+    campaign = Campaign(figures, settings, arguments.repeats, limits, arguments.profile)
+    try:
+        campaign.run()
+    except KeyboardInterrupt:
+        sys.exit("\nbroken off; the same command goes on from here")
+    results = {figure: campaign.results(figure) for figure in figures}
+    rows = [(f.name, row) for f, found in results.items() if found.cases for row in f.rows(found)]
+    text = f"{table(rows)}\n\n{machines(campaign.machines(), settings.scale, arguments.repeats)}\n"
+    (Path(settings.output) / "table.md").write_text(text, encoding="utf-8")
+    print(f"\n{text}")
+    lists = [
+        profile_list(f"{figure.name}, {case}, {what}", profile)
         for figure in figures
-        for side in SIDES[figure]
-        if len(found.get(f"{figure}, {side}", [])) <= turn
+        for case, profiles in campaign.profiles(figure).items()
+        for what, profile in profiles.items()
     ]
-    start = perf_counter()
-    for done, (figure, side) in enumerate(todo, start=1):
-        found.setdefault(f"{figure}, {side}", []).append(measure(figure, side, args))
-        results.write_text(json.dumps(found, indent=1))
-        left = (perf_counter() - start) / done * (len(todo) - done)
-        print(f"{done}/{len(todo)} {figure}, {side}; about {left / 60:.0f} min left", flush=True)
-    print("\n| figure | side | median | runs |\n|---|---|---|---|")
-    for key, runs in found.items():
-        figure, side = key.split(", ", 1)
-        if figure in figures:
-            values = {name: median(run[name] for run in runs) for name in runs[0]}
-            texts = ", ".join(f"{name} {value:,.4g}" for name, value in values.items())
-            print(f"| {figure} | {side} | {texts} | {len(runs)} |")
+    if lists:
+        file = Path(settings.output) / "profile.md"
+        file.write_text("\n".join(lists), encoding="utf-8")
+        print(f"profiles: {file}")
+    if campaign.failures:
+        sys.exit("failed:\n" + "\n".join(campaign.failures))
 
 
 if __name__ == "__main__":

@@ -69,11 +69,10 @@ class MultiScenarioDataset(Dataset):
             check_rule(rule)
             self._derive_scenario(rule)
         if self.field2source.get(self.scenario_field) != FeatureSource.INTERACTION:
-            fields = [f for f, s in self.field2source.items() if s == FeatureSource.INTERACTION]
             raise ScenarioError(
                 f"SCENARIO_FIELD: the interactions of {token} have no field "
-                f"{self.scenario_field!r}; loaded are {', '.join(fields)}. Name the field that "
-                "holds the scenario, or derive it by scenario_from."
+                f"{self.scenario_field!r}; loaded are {', '.join(self.inter_feat)}. Name the field "
+                "that holds the scenario, read it (load_col), or derive it by scenario_from."
             )
         path = Path(dataset_path) / f"{token}.scenario"
         separator = self.config["field_separator"]

@@ -183,7 +183,9 @@ class LLM4MSR(AbstractRecommender):
         x = groups.sort(self.backbone.embed(interaction))  # (B, D)
         if self.user_meta is not None or self.item_meta is not None:
             index = groups.sort(self.knowledge_index(interaction))  # (B,)
-            users = users_of(index, self.meta_plan, not self.training or self.is_full)
+            users = users_of(
+                index, self.meta_plan, neighbours=not self.training, worth_a_sort=self.is_full
+            )
             distinct = index if users is None else users.distinct
             user = self.knowledge.user.index_select(0, distinct)  # (B or G, d)
         if self.user_meta is not None:

@@ -21,10 +21,13 @@ class BatchUsers:
 
     Args:
         index: Knowledge index of every row, shape ``(B,)``.
+        neighbours: Whether rows of a user stand together, so that no sort is needed to find them. A
+            user whose rows do not is taken for several.
     """
 
-    def __init__(self, index: torch.Tensor) -> None:
-        self.distinct, self.of_row = torch.unique(index, return_inverse=True)
+    def __init__(self, index: torch.Tensor, neighbours: bool = False) -> None:
+        find = torch.unique_consecutive if neighbours else torch.unique
+        self.distinct, self.of_row = find(index, return_inverse=True)
 
     def __len__(self) -> int:
         """Number of distinct users, G."""
@@ -64,18 +67,21 @@ class BatchUsers:
         return padded.flatten(end_dim=1).index_select(0, self._place)
 
 
-def users_of(index: torch.Tensor, plan: str, worth_a_look: bool) -> BatchUsers | None:
+def users_of(
+    index: torch.Tensor, plan: str, *, neighbours: bool, worth_a_sort: bool
+) -> BatchUsers | None:
     """The users of a batch where generating once per user pays, else ``None``.
 
     Args:
         index: Knowledge index of every row, shape ``(B,)``.
         plan: ``meta_plan``: ``auto``, ``rows`` or ``users``.
-        worth_a_look: Whether ``auto`` looks for users with several rows. Finding them costs a sort,
-            and a shuffled training batch has next to none.
+        neighbours: Whether rows of a user may be expected to stand together, as in evaluation.
+        worth_a_sort: Whether ``auto`` sorts for users where they do not. A shuffled training batch
+            has few users with several rows.
     """
-    if plan == "rows" or (plan == "auto" and not worth_a_look):
+    if plan == "rows" or (plan == "auto" and not (neighbours or worth_a_sort)):
         return None
-    users = BatchUsers(index)
+    users = BatchUsers(index, neighbours and plan == "auto")
     # Spreading what was generated over the rows costs about as much as a row's share of making it.
     return users if plan == "users" or 2 * len(users) <= len(index) else None
 

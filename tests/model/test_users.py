@@ -60,11 +60,14 @@ def test_users_are_padded_and_unpadded_row_by_row() -> None:
 
 def test_users_are_looked_for_where_it_can_pay() -> None:
     many, few = torch.arange(10), torch.tensor([4, 4, 4, 9, 9, 4])
-    assert users_of(few, "auto", worth_a_look=False) is None
-    assert users_of(few, "rows", worth_a_look=True) is None
-    assert users_of(many, "auto", worth_a_look=True) is None
-    assert len(users_of(few, "auto", worth_a_look=True)) == 2
-    assert len(users_of(many, "users", worth_a_look=False)) == 10
+    evaluation = {"neighbours": True, "worth_a_sort": False}
+    training = {"neighbours": False, "worth_a_sort": False}
+    assert users_of(few, "auto", **training) is None
+    assert users_of(few, "rows", **evaluation) is None
+    assert users_of(many, "auto", **evaluation) is None
+    assert users_of(few, "auto", **evaluation).distinct.tolist() == [4, 9, 4]
+    assert users_of(few, "auto", **{**training, "worth_a_sort": True}).distinct.tolist() == [4, 9]
+    assert len(users_of(many, "users", **training)) == 10
 
 
 class Largest(TorchDispatchMode):

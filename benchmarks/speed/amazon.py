@@ -1,0 +1,31 @@
+"""What the figures on amazon-bst share: a copy of the data set, and knowledge made beforehand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from speed.figure import Settings
+
+DATASET = "amazon-bst"
+
+
+def prepare(settings: Settings) -> dict[str, Any]:
+    """Copy the data set, keep its processed form, and make the knowledge that is read later.
+
+    Returns:
+        ``backbones``: the names of all registered ones.
+
+    Raises:
+        FileNotFoundError: ``--data`` is missing or holds no such data set.
+    """
+    from speed.data import copy_dataset
+
+    copy_dataset(settings.data, settings.data_path, DATASET)
+    from recbole_llm4msr.model.registry import registered_models
+    from speed.build import config_of, dataset_of, loaders_of
+
+    knowledge = {"knowledge": "random", "knowledge_path": settings.knowledge_path}
+    config = config_of(True, "LLM4MSR_STAR", settings.data_path, DATASET, knowledge)
+    loaders_of(config, dataset_of(config))
+    plain = [name for name in registered_models() if not name.startswith("LLM4MSR_")]
+    return {"backbones": plain}

@@ -1,0 +1,108 @@
+"""What LLM4MSR costs around every backbone: a training step and an evaluation batch of both."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from statistics import median
+from time import perf_counter, process_time
+from typing import Any
+
+from speed.amazon import DATASET, prepare
+from speed.figure import Bound, Figure, Parameters, Results, Row, Settings, cpu_note
+
+_BATCHES = {"train": 3, "eval": 2}  # worked on in one turn
+_KINDS = {"train": ("a training step", 1.3), "eval": ("an evaluation batch", 1.15)}
+
+
+def _cases(settings: Settings, known: dict[str, list[str]]) -> dict[str, Parameters]:
+    names = settings.backbones or (known["backbones"] if settings.is_full else ["STAR", "MMoE"])
+    turns = 12 if settings.is_full else 3
+    return {name: {"backbone": name, "turns": turns} for name in names}
+
+
+def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
+    """Both models in one process, on the same batches, in turn."""
+    from speed.build import build, config_of, model_of
+    from speed.steps import dearest, profile_steps
+
+    backbone = parameters["backbone"]
+    knowledge = {"knowledge": "random", "knowledge_path": settings.knowledge_path}
+    run = build(True, f"LLM4MSR_{backbone}", settings.data_path, DATASET, knowledge)
+    train = _first(run.loaders[0], _BATCHES["train"])
+    evaluation = [batch[0] for batch in _first(run.loaders[1], _BATCHES["eval"])]
+    if parameters.get("profile"):
+        training = profile_steps(run.trainer, run.loaders[0], 10, 3)
+        _predict(run.model, evaluation)
+        scoring = dearest(lambda: _predict(run.model, evaluation), len(evaluation))
+        return {"profiles": {"training": training, "evaluation": scoring}}
+    config = config_of(True, backbone, settings.data_path, DATASET, {})
+    bare, trainer = model_of(config, run.loaders[0].dataset)
+    work = {
+        ("train", "bare"): lambda: trainer._train_epoch(train, 0),
+        ("train", "whole"): lambda: run.trainer._train_epoch(train, 0),
+        ("eval", "bare"): lambda: _predict(bare, evaluation),
+        ("eval", "whole"): lambda: _predict(run.model, evaluation),
+    }
+    found: dict[str, Any] = {}
+    for (kind, side), (wall, cpu) in _in_turn(work, parameters["turns"]).items():
+        n = len(train if kind == "train" else evaluation)
+        found[f"{kind}_{side}_ms"] = 1e3 * wall / n
+        found[f"{kind}_{side}_cpu_ms"] = 1e3 * cpu / n
+    return found
+
+
+def _first(loader: Any, n: int) -> list:
+    return [batch for batch, _ in zip(loader, range(n), strict=False)]
+
+
+def _predict(model: Any, batches: list) -> None:
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        for batch in batches:
+            model.predict(batch)
+
+
+def _in_turn(work: dict[Any, Callable[[], Any]], turns: int) -> dict[Any, tuple[float, float]]:
+    """Medians of wall and CPU seconds; two turns more that do not count come first.
+
+    Every other turn runs backwards, so that none always comes after the same other.
+    """
+    taken: dict[Any, list[tuple[float, float]]] = {name: [] for name in work}
+    for turn in range(2 + turns):
+        for name in list(work)[:: -1 if turn % 2 else 1]:
+            wall, cpu = perf_counter(), process_time()
+            work[name]()
+            taken[name].append((perf_counter() - wall, process_time() - cpu))
+    return {
+        name: (median(wall for wall, _ in times[2:]), median(cpu for _, cpu in times[2:]))
+        for name, times in taken.items()
+    }
+
+
+def _rows(results: Results) -> list[Row]:
+    rows = []
+    for kind, (what, most) in _KINDS.items():
+        for name in results.cases:
+            ours, bare, ours_cpu, bare_cpu = (
+                results.series(name, f"{kind}_{side}_{clock}", "ms")
+                for clock in ("ms", "cpu_ms")
+                for side in ("whole", "bare")
+            )
+            bound, note = Bound("ratio", most=most), cpu_note(ours_cpu, bare_cpu)
+            rows.append(Row(f"LLM4MSR_{name}, {what}", ours, name, bare, "", bound, note))
+    return rows
+
+
+FIGURE = Figure(
+    name="backbones",
+    title="LLM4MSR around every backbone against the bare one, on amazon-bst",
+    prepare=prepare,
+    cases=_cases,
+    measure=_measure,
+    rows=_rows,
+    is_interleaved=False,
+    needs_data=True,
+    is_profiled=True,
+)

@@ -1,0 +1,123 @@
+"""From a configuration to a model that trains: this package's way, and RecBole's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from recbole_llm4msr import (  # before RecBole: it makes RecBole run on this numpy
+    Config,
+    create_dataset,
+    data_preparation,
+    get_model,
+    get_trainer,
+)
+
+# isort: split
+import recbole.config
+import recbole.data
+import recbole.utils
+from recbole.data.dataloader import abstract_dataloader
+
+from speed.clock import Clock
+
+#: Of every run: the sizes that all sides share, and nothing said on the way.
+COMMON = {
+    "embedding_size": 16,
+    "train_batch_size": 4096,
+    "eval_batch_size": 16384,
+    "use_gpu": False,
+    "show_progress": False,
+    "state": "ERROR",
+}
+
+
+@dataclass
+class Run:
+    """All that a training run consists of.
+
+    Attributes:
+        config: Configuration.
+        dataset: The data set as it was loaded.
+        loaders: Of training, validation and test rows.
+        model: The model.
+        trainer: Its trainer.
+    """
+
+    config: Any
+    dataset: Any
+    loaders: tuple
+    model: torch.nn.Module
+    trainer: Any
+
+
+def config_of(ours: bool, model: str, data_path: str, dataset: str, settings: dict) -> Any:
+    """The configuration of a side; RecBole's gets what this package reads from the data's yaml."""
+    settings = {**COMMON, "data_path": data_path, **settings}
+    if ours:
+        return Config(model, dataset, config_dict=settings)
+    _as_published()
+    own = Path(data_path) / dataset / f"{dataset}.yaml"
+    settings = yaml.safe_load(own.read_text(encoding="utf-8")) | settings
+    return recbole.config.Config(model, dataset, config_dict=settings)
+
+
+def dataset_of(config: Any) -> Any:
+    """The data set of a configuration, made by its own side."""
+    return (create_dataset if isinstance(config, Config) else recbole.data.create_dataset)(config)
+
+
+def loaders_of(config: Any, dataset: Any) -> tuple:
+    """The three loaders, made by its own side."""
+    ours = isinstance(config, Config)
+    return (data_preparation if ours else recbole.data.data_preparation)(config, dataset)
+
+
+def model_of(config: Any, train_dataset: Any) -> tuple[torch.nn.Module, Any]:
+    """A model and its trainer, made by its own side."""
+    ours = isinstance(config, Config)
+    torch.manual_seed(config["seed"])
+    name = config["model"]
+    made = (get_model if ours else recbole.utils.get_model)(name)(config, train_dataset)
+    made = made.to(config["device"])
+    find = get_trainer if ours else recbole.utils.get_trainer
+    return made, find(config["MODEL_TYPE"], name)(config, made)
+
+
+def build(
+    ours: bool,
+    model: str,
+    data_path: str,
+    dataset: str,
+    settings: dict[str, Any],
+    clock: Clock | None = None,
+) -> Run:
+    """Everything up to the first training step.
+
+    Args:
+        ours: Whether this package does it, with its loader, optimiser and trainer, or RecBole
+            alone.
+        model: Name of the model; RecBole's own models run both ways.
+        data_path: Folder of data sets.
+        dataset: Name of the data set.
+        settings: Further settings.
+        clock: Gets the phases ``data``, ``loaders`` and ``model``.
+    """
+    clock = Clock() if clock is None else clock
+    config = config_of(ours, model, data_path, dataset, settings)
+    with clock("data"):
+        made = dataset_of(config)
+    with clock("loaders"):
+        loaders = loaders_of(config, made)
+    with clock("model"):
+        network, trainer = model_of(config, loaders[0].dataset)
+    return Run(config, made, loaders, network, trainer)
+
+
+def _as_published() -> None:
+    """Take back what this package changes in RecBole's loader: a range for a list of all rows."""
+    vars(abstract_dataloader).pop("list", None)

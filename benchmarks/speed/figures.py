@@ -1,0 +1,11 @@
+"""The figures, in the order of the table."""
+
+from __future__ import annotations
+
+from speed import backbones, epochs, feeding, gpu, kuaisar, loading, serving, vocabulary
+from speed.figure import Figure
+
+_ROOMS = (loading, kuaisar, feeding, vocabulary, epochs, backbones, serving, gpu)
+
+#: By name.
+FIGURES: dict[str, Figure] = {room.FIGURE.name: room.FIGURE for room in _ROOMS}

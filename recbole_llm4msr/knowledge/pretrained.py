@@ -201,7 +201,8 @@ class PretrainedEncoder:
     def runner(self) -> Prefill | Generation:
         """What runs the model; its weights are loaded when this is first used."""
         options = self.options
-        budget = options.knowledge_batch_tokens or default_budget(self.device)
+        prefills_decoder = self.causal and not self.generates
+        budget = options.knowledge_batch_tokens or default_budget(self.device, prefills_decoder)
         if self.generates:
             return Generation(
                 self._load(),
@@ -228,6 +229,11 @@ class PretrainedEncoder:
         return torch.compile(model, dynamic=True) if self.options.knowledge_compile else model
 
 
-def default_budget(device: torch.device) -> int:
-    """Tokens of a batch that keep the device busy; see benchmarks/knowledge.md."""
-    return 32768 if device.type == "cuda" else 3072
+def default_budget(device: torch.device, prefills_decoder: bool) -> int:
+    """Tokens of a batch that keep the device busy; see benchmarks/knowledge.md.
+
+    A CPU is busy with one prompt of a decoder, and a batch would only bring padding.
+    """
+    if device.type == "cuda":
+        return 32768
+    return 128 if prefills_decoder else 3072

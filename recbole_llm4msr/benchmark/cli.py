@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.markdown import Markdown
 from rich.table import Table
 
+from recbole_llm4msr.benchmark.comparison import Comparison
 from recbole_llm4msr.benchmark.study import (
     Study,
     StudyError,
@@ -19,6 +19,7 @@ from recbole_llm4msr.benchmark.study import (
     seeds_of,
     with_baseline,
 )
+from recbole_llm4msr.benchmark.tables import DECIMALS, against, number
 from recbole_llm4msr.command import PASS_ON, settings_of, told
 
 benchmark_app = typer.Typer(add_completion=False)
@@ -70,8 +71,8 @@ def benchmark(
         runner = Runner(output, jobs, board)
         runs = run_study(study, runner)
     if runs:
-        files, table = write_report(runs, output)
-        out.print(Markdown(table))
+        files, comparison = write_report(runs, output)
+        out.print(_summary(study, comparison))
         out.print("wrote " + ", ".join(map(str, files)), soft_wrap=True)
     if runner.failed:
         out.print(f"[bold red]{len(runner.failed)} runs failed;[/] see above and {output}/logs")
@@ -122,6 +123,20 @@ def tune(
     out.print(table)
     best = " ".join(f"--{key}={value}" for key, value in runs[0].settings.items())
     out.print(f"the best: --model={model} --dataset={dataset} {best}", soft_wrap=True)
+
+
+def _summary(study: Study, comparison: Comparison) -> Table:
+    """The columns on all rows; the scenarios are in the files, and too wide for a terminal."""
+    table = Table(title=f"{study.dataset}: test {comparison.metric} on all rows")
+    best = comparison.best("all", DECIMALS)
+    for name in ("run", comparison.metric, "difference", "95 %", "p", "seeds"):
+        table.add_column(name, justify="left" if name == "run" else "right")
+    for row in comparison.rows:
+        _, *certainty = against(row)
+        score = number(row.cells["all"], " ± ", "-")
+        style = "bold" if row.label in best else None
+        table.add_row(row.label, score, *certainty, str(row.seeds), style=style)
+    return table
 
 
 def _study(

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.progress import track
 
 from recbole_llm4msr.benchmark.bootstrap import ResampledUsers
-from recbole_llm4msr.benchmark.comparison import compare, metrics_of
+from recbole_llm4msr.benchmark.comparison import Comparison, compare, metrics_of
 from recbole_llm4msr.benchmark.plots import plots_of, write_html, write_png
 from recbole_llm4msr.benchmark.records import Run
 from recbole_llm4msr.benchmark.tables import frame, latex, markdown
@@ -23,7 +23,7 @@ over seeds, corrected by Holm's method for the number of rows compared.
 """
 
 
-def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
+def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], Comparison]:
     """Write tables (Markdown, LaTeX, CSV) and plots (HTML, PNG) of a study's final runs.
 
     Pictures need matplotlib, which the extra ``benchmark`` brings; without it there are none.
@@ -33,20 +33,22 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
         folder: Folder of the benchmark; predictions are looked for in it.
 
     Returns:
-        The files, and the table of the first metric as Markdown.
+        The files, and the comparison by the first metric.
     """
     users = ResampledUsers(folder)
     compared = {run.baseline for run in runs} - {None}
     _draw(users, [run for run in runs if run.baseline or run.run in compared])
-    files, texts = [], []
+    files: list[Path] = []
+    texts: list[str] = []
 
     def write(name: str, text: str) -> None:
         with whole_file(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
         files.append(folder / name)
 
-    for metric in metrics_of(runs):
-        found = compare(runs, metric, users)
+    comparisons = [compare(runs, metric, users) for metric in metrics_of(runs)]
+    for found in comparisons:
+        metric = found.metric
         texts.append(f"## {metric}\n\n{markdown(found)}")
         write(f"{metric}.tex", latex(found))
         write(f"{metric}.csv", frame(found).to_csv(index=False))
@@ -61,7 +63,7 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], str]:
         if has_pictures:
             write_png(plot, folder / f"{plot.name}.png")
             files.append(folder / f"{plot.name}.png")
-    return files, texts[0]
+    return files, comparisons[0]
 
 
 def _draw(users: ResampledUsers, runs: Sequence[Run]) -> None:

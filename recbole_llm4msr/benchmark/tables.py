@@ -70,23 +70,24 @@ def _lines(comparison: Comparison, *, bold, plus_minus, dash, escape=str) -> lis
     for row in comparison.rows:
         line = [escape(row.label)]
         for name, cell in row.cells.items():
-            text = _number(cell, plus_minus, dash)
+            text = number(cell, plus_minus, dash)
             line.append(bold(text) if row.label in best[name] else text)
-        line += [escape(text) if text else dash for text in _against(row)]
+        line += [escape(text) if text else dash for text in against(row)]
         line += [str(row.seeds), f"{row.epochs:.1f}"]
         line.append(f"{row.seconds:.0f}" if isfinite(row.seconds) else dash)
         lines.append(line)
     return lines
 
 
-def _number(cell: Cell, plus_minus: str, dash: str) -> str:
+def number(cell: Cell, plus_minus: str, dash: str) -> str:
+    """A metric over seeds as a text, its deviation where there is one."""
     if cell.mean is None:
         return dash
     spread = "" if cell.deviation is None else f"{plus_minus}{cell.deviation:.{DECIMALS}f}"
     return f"{cell.mean:.{DECIMALS}f}{spread}"
 
 
-def _against(row: Row) -> list[str]:
+def against(row: Row) -> list[str]:
     """Baseline, difference, interval and p-value as texts; empty where there is none."""
     if row.difference is None or not isfinite(row.difference.mean):
         return [row.baseline or "", "", "", ""]

@@ -44,7 +44,8 @@ def test_from_models_to_tables_and_never_twice(toy, tmp_path) -> None:
         assert "data_path" not in run.settings  # the same run, wherever its files lie
         assert (output / run.predictions).is_file()
     assert not list((output / "scratch").iterdir())  # checkpoints are gone
-    assert "LLM4MSR_SharedBottom" in first.output
+    assert "toy: test auc on all rows" in first.output
+    assert first.output.count("±") == 2
     before = (output / "runs.jsonl").read_bytes()
     second = CliRunner().invoke(benchmark_app, command)
     assert second.exit_code == 0, second.output

@@ -92,7 +92,7 @@ def test_less_logloss_is_best(tmp_path) -> None:
 
 
 def test_the_report_is_written_whole(runs, tmp_path) -> None:
-    files, table = write_report(runs, tmp_path)
+    files, comparison = write_report(runs, tmp_path)
     names = {file.name for file in files}
     assert names == {
         "auc.tex", "auc.csv", "logloss.tex", "logloss.csv", "tables.md",
@@ -100,7 +100,7 @@ def test_the_report_is_written_whole(runs, tmp_path) -> None:
     }  # fmt: skip
     assert all(file.stat().st_size for file in files)
     text = (tmp_path / "tables.md").read_text()
-    assert table in text
+    assert comparison.metric == "auc" and markdown(comparison) in text
     assert text.count("## auc") == text.count("## logloss") == 1
     with (tmp_path / "logloss.csv").open() as file:
         assert [row["run"] for row in csv.DictReader(file)] == [

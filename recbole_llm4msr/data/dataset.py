@@ -164,6 +164,12 @@ class MultiScenarioDataset(Dataset):
             if self.field2type[field] == FeatureType.TOKEN and dtype == np.dtype(object):
                 self.inter_feat[field] = encode(pl.Series(self.inter_feat[field]))
 
+    def _filter_by_inter_num(self) -> None:
+        """RecBole's filter, where it can drop anything: it counts rows one by one in Python."""
+        intervals = [self.config[f"{side}_inter_num_interval"] for side in ("user", "item")]
+        if any(interval not in (None, "[0,inf)") for interval in intervals):
+            super()._filter_by_inter_num()
+
     def _remap(self, remap_list: list[tuple]) -> None:
         """RecBole's ids, from the codes where all columns are encoded."""
         if not all(

@@ -26,12 +26,14 @@ def test_scenario_ids_are_those_of_the_sorted_tokens(toy, tmp_path) -> None:
     assert (dataset.id2token("scenario", dataset.inter_feat["scenario"].values) == raw).all()
 
 
-def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path) -> None:
+@pytest.mark.parametrize("least", [None, "[0,inf)", "[52,inf)"])
+def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path, least) -> None:
     from recbole.data.dataset import Dataset
 
     # RecBole's reader would take the words null, NA and nan for missing; titles are not loaded.
-    config = Config("STAR", "toy", None, toy_settings(tmp_path))
+    config = Config("STAR", "toy", None, toy_settings(tmp_path, user_inter_num_interval=least))
     ours, theirs = create_dataset(config), Dataset(config)
+    assert (ours.user_num < 31) is (least == "[52,inf)")
     for dataset in (ours, theirs):
         dataset._change_feat_format()
     for feat in ("inter_feat", "user_feat", "item_feat"):

@@ -32,15 +32,15 @@ def save_prepared(
 
 
 def load_prepared(vectors: Path, manifest: Path) -> tuple[Assembled, dict[str, Any]]:
-    """Read what :func:`save_prepared` wrote.
+    """Map what :func:`save_prepared` wrote into memory; it is read when it is used.
 
     Raises:
         KnowledgeError: A file is damaged.
     """
     content = read_json(manifest)
     try:
-        with safetensors.safe_open(vectors, framework="numpy") as file:
-            parts = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with safetensors.safe_open(vectors, framework="pt") as file:  # numpy's would be copies
+            parts = {name: file.get_tensor(name).numpy() for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise KnowledgeError(
             f"{vectors}: damaged ({error}); delete it and run again: its vectors are still in the "

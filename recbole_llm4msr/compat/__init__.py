@@ -12,6 +12,7 @@ from recbole_llm4msr.compat.publish import (
     publish_model,
     publish_quick_start,
 )
+from recbole_llm4msr.compat.quick_rows import take_rows_by_tensor
 from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray
 
 __all__ = [
@@ -31,3 +32,4 @@ def apply() -> None:
     import_quick_start_without_ray()
     allow_classes()
     keep_ranges()
+    take_rows_by_tensor()

@@ -14,7 +14,7 @@ from recbole_llm4msr.data.atomic import read_atomic, read_header
 from recbole_llm4msr.data.cache import DatasetCache
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
-from recbole_llm4msr.data.vocabulary import TokenIds, encode, number
+from recbole_llm4msr.data.vocabulary import TokenIds, encode, number, texts
 
 
 class MultiScenarioDataset(Dataset):
@@ -62,6 +62,7 @@ class MultiScenarioDataset(Dataset):
 
     def _load_data(self, token: str, dataset_path: str) -> None:
         super()._load_data(token, dataset_path)
+        self._settle_keys()
         if self.scenario_field is None:
             return
         rule = self.config["scenario_from"]
@@ -86,6 +87,16 @@ class MultiScenarioDataset(Dataset):
             raise ScenarioError(
                 f"{token}: {empty} interactions have no scenario (field {self.scenario_field})"
             )
+
+    def _settle_keys(self) -> None:
+        """Users and items that are numbers in one file and texts in another become texts."""
+        for key, side in ((self.uid_field, self.user_feat), (self.iid_field, self.item_feat)):
+            if side is None or side[key].cat.categories.dtype == (
+                self.inter_feat[key].cat.categories.dtype
+            ):
+                continue
+            for feat in (self.inter_feat, side):
+                feat[key] = texts(feat[key].array)
 
     def _derive_scenario(self, rule: dict) -> None:
         """Add the scenario to the interactions, from a field of theirs, their users or items."""
@@ -126,9 +137,11 @@ class MultiScenarioDataset(Dataset):
             self.logger.warning(f"No columns has been loaded from [{source}]")
             return None
         frame = read_atomic(path, fields, separator, self.config["encoding"])
-        return pd.DataFrame(
-            {field: self._column(field, header[field], frame[field], source) for field in fields}
-        )
+        columns = {}
+        for field in fields:  # a column that has been encoded is let go of
+            values = frame.drop_in_place(field)
+            columns[field] = self._column(field, header[field], values, source)
+        return pd.DataFrame(columns, copy=False)
 
     def _column(
         self, field: str, kind: str, values: pl.Series, source: FeatureSource | str
@@ -145,7 +158,7 @@ class MultiScenarioDataset(Dataset):
         if ftype == FeatureType.FLOAT:
             return values.to_numpy()
         if ftype == FeatureType.TOKEN:
-            return encode(values)
+            return encode(values, as_numbers=field not in self._fields_by_text())
         separator = self.config["seq_separator"]
         kept = str if ftype == FeatureType.TOKEN_SEQ else float
         rows = [
@@ -156,6 +169,13 @@ class MultiScenarioDataset(Dataset):
         limit = (self.config["seq_len"] or {}).get(field, longest)
         self.field2seqlen[field] = min(limit, longest)
         return [row[:limit] for row in rows]
+
+    def _fields_by_text(self) -> set[str]:
+        """Token fields whose texts are looked at before there are ids."""
+        if self.benchmark_filename_list:
+            return set(self.field2type)  # the files' columns are joined as texts
+        rule = self.config["scenario_from"] or {}
+        return {*(self.config["val_interval"] or ()), rule.get("field")}
 
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         super()._load_inter_feat(token, dataset_path)

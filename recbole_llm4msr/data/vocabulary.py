@@ -9,11 +9,36 @@ import pandas as pd
 import polars as pl
 
 
-def encode(values: pl.Series) -> pd.Categorical:
-    """A text column as codes and its distinct texts; missing texts have the code -1."""
-    tokens = values.drop_nulls().unique(maintain_order=True)
-    codes = values.cast(pl.Enum(tokens)).to_physical().cast(pl.Int32).fill_null(-1)
-    return pd.Categorical.from_codes(codes.to_numpy(), categories=tokens.to_numpy())
+def encode(values: pl.Series, as_numbers: bool = True) -> pd.Categorical:
+    """A text column as codes and its distinct values; missing texts have the code -1.
+
+    Args:
+        values: The column.
+        as_numbers: Whether texts that are integers, all of them, may become integers: a million of
+            these are told apart in a tenth of the time. :func:`texts` gives the texts back.
+    """
+    numbers = _integers(values) if as_numbers else None
+    if numbers is None:
+        tokens = values.drop_nulls().unique(maintain_order=True)
+        codes = values.cast(pl.Enum(tokens)).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+        return pd.Categorical.from_codes(codes, categories=tokens.to_numpy())
+    found, tokens = pd.factorize(numbers.drop_nulls().to_numpy())
+    codes = np.full(len(values), -1, dtype=np.int32)
+    codes[values.is_not_null().to_numpy()] = found
+    return pd.Categorical.from_codes(codes, categories=tokens)
+
+
+def _integers(values: pl.Series) -> pl.Series | None:
+    """The numbers that texts are, if each is written as its number is ("7", never "07")."""
+    numbers = values.cast(pl.Int64, strict=False)
+    if numbers.null_count() != values.null_count() or not (numbers.cast(pl.String) == values).all():
+        return None
+    return numbers
+
+
+def texts(column: pd.Categorical) -> pd.Categorical:
+    """An encoded column whose values are texts, whatever :func:`encode` has made of them."""
+    return column.rename_categories(column.categories.astype(str))
 
 
 def number(columns: Sequence[pd.Categorical]) -> tuple[list[np.ndarray], np.ndarray]:
@@ -28,8 +53,10 @@ def number(columns: Sequence[pd.Categorical]) -> tuple[list[np.ndarray], np.ndar
     Returns:
         The ids of every column (int64), and the tokens by id, ``"[PAD]"`` first.
     """
+    if len({column.categories.dtype for column in columns}) > 1:
+        columns = [texts(column) for column in columns]
     vocabulary = columns[0].categories
-    codes = [columns[0].codes.astype(np.int64)]
+    codes = [columns[0].codes]
     for column in columns[1:]:
         place = vocabulary.get_indexer(column.categories)
         new = place < 0
@@ -41,8 +68,14 @@ def number(columns: Sequence[pd.Categorical]) -> tuple[list[np.ndarray], np.ndar
     ids = np.zeros(len(joined), dtype=np.int64)
     order, used = pd.factorize(joined[present])
     ids[present] = order + 1
-    tokens = np.array(["[PAD]", *vocabulary[used]])
-    return np.split(ids, np.cumsum([len(part) for part in codes])[:-1]), tokens
+    return np.split(ids, np.cumsum([len(part) for part in codes])[:-1]), _by_id(vocabulary[used])
+
+
+def _by_id(values: pd.Index) -> np.ndarray:
+    if values.dtype == np.dtype(object):
+        return np.array(["[PAD]", *values])
+    width = max(5, *(len(str(end)) for end in (values.min(), values.max())))
+    return np.concatenate([np.array(["[PAD]"]), values.to_numpy().astype(f"<U{width}")])
 
 
 class TokenIds(Mapping):

@@ -16,6 +16,7 @@ import recbole.quick_start
 import recbole.trainer
 import recbole.utils
 import torch
+from recbole.data.interaction import Interaction
 
 import recbole_llm4msr
 from recbole_llm4msr import compat
@@ -55,6 +56,33 @@ def test_numpy_names_that_exist_are_left_alone() -> None:
     assert {name: getattr(np, name) for name in before} == before
     assert np.float is np.float64
     assert np.unicode_ is np.str_
+
+
+@pytest.mark.parametrize(
+    "index",
+    [
+        [3, 0, 0, -1],
+        [],
+        range(1, 6, 2),
+        range(0),
+        [True, False] * 4,
+        np.array([2, 5]),
+        np.arange(8) > 3,
+        torch.tensor([7, 1]),
+        torch.arange(8) < 2,
+        slice(1, 4),
+        5,
+    ],
+    ids=repr,
+)
+def test_rows_of_an_interaction_are_recboles(index) -> None:
+    from recbole_llm4msr.compat.quick_rows import _recboles
+
+    rows = Interaction({"id": torch.arange(8), "words": torch.rand(8, 3)})
+    ours, theirs = rows[index], _recboles(rows, index)
+    for name in rows.interaction:
+        assert torch.equal(ours[name], theirs[name])
+        assert ours[name].dtype == theirs[name].dtype
 
 
 @pytest.mark.parametrize("name", ["STAR", "SharedBottom", "LLM4MSR_STAR", "LLM4MSR_SharedBottom"])

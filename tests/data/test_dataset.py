@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 import pytest
@@ -7,6 +9,7 @@ import torch
 
 from recbole_llm4msr import Config, create_dataset, data_preparation
 from recbole_llm4msr.data import AtomicFileError, ScenarioError
+from recbole_llm4msr.data.vocabulary import encode, number, texts
 from recbole_llm4msr.quick_start import training_history
 from tests.toy import TITLES, toy_settings
 
@@ -26,14 +29,13 @@ def test_scenario_ids_are_those_of_the_sorted_tokens(toy, tmp_path) -> None:
     assert (dataset.id2token("scenario", dataset.inter_feat["scenario"].values) == raw).all()
 
 
-@pytest.mark.parametrize("least", [None, "[0,inf)", "[52,inf)"])
-def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path, least) -> None:
+def same_as_recboles(tmp_path, **more) -> tuple:
+    """Ours and RecBole's data set, after a comparison of all that RecBole has."""
     from recbole.data.dataset import Dataset
 
     # RecBole's reader would take the words null, NA and nan for missing; titles are not loaded.
-    config = Config("STAR", "toy", None, toy_settings(tmp_path, user_inter_num_interval=least))
+    config = Config("STAR", "toy", None, toy_settings(tmp_path, **more))
     ours, theirs = create_dataset(config), Dataset(config)
-    assert (ours.user_num < 31) is (least == "[52,inf)")
     for dataset in (ours, theirs):
         dataset._change_feat_format()
     for feat in ("inter_feat", "user_feat", "item_feat"):
@@ -43,10 +45,46 @@ def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path, le
             assert torch.equal(mine[field], his[field]), field
             assert mine[field].dtype == his[field].dtype
     for field in ("user_id", "item_id", "age", "tags"):
-        assert list(ours.field2id_token[field]) == list(theirs.field2id_token[field])
+        mine, his = ours.field2id_token[field], theirs.field2id_token[field]
+        assert list(mine) == list(his)
+        assert np.asarray(mine).dtype == np.asarray(his).dtype
     assert ours.field2source == theirs.field2source
     assert ours.field2type == theirs.field2type
     assert dict(ours.field2seqlen) == dict(theirs.field2seqlen)
+    return ours, theirs
+
+
+@pytest.mark.parametrize("least", [None, "[0,inf)", "[52,inf)"])
+def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path, least) -> None:
+    ours, _ = same_as_recboles(tmp_path, user_inter_num_interval=least)
+    assert (ours.user_num < 31) is (least == "[52,inf)")
+
+
+@pytest.mark.parametrize("suffix", ["inter", "item"])
+@pytest.mark.parametrize("text", ["7", "07", "+7", "-0", "7.0", "9" * 20, "x"])
+def test_tokens_that_are_numbers_are_texts_all_the_same(toy, tmp_path, suffix, text) -> None:
+    """Items are numbers in both files, or item 7 is something else in one of them."""
+    for name in ("inter", "item"):
+        path = toy / f"toy.{name}"
+        lines = re.sub(r"\bi(\d+)\t", r"\1\t", path.read_text())
+        if name == suffix:
+            lines = re.sub(r"^(u\d+\t)?7\t", rf"\g<1>{text}\t", lines, flags=re.MULTILINE)
+        path.write_text(lines)
+    ours, _ = same_as_recboles(tmp_path, val_interval={"age": ["21", "22"]})
+    # RecBole drops interactions with items that the other file does not know.
+    found = set(ours.id2token("item_id", ours.inter_feat["item_id"].numpy()))
+    assert len(found) == (40 if text == "7" else 39)
+
+
+def test_a_column_of_numbers_is_encoded_as_numbers() -> None:
+    column = encode(pl.Series(["12", "-3", None, "12"]))
+    assert column.categories.tolist() == [12, -3]
+    assert column.codes.tolist() == [0, 1, -1, 0]
+    assert list(texts(column).categories) == ["12", "-3"]
+    assert list(encode(pl.Series(["12", "-3"]), as_numbers=False).categories) == ["12", "-3"]
+    (ids,), tokens = number([column])
+    assert ids.tolist() == [1, 2, 0, 1]
+    assert tokens.tolist() == ["[PAD]", "12", "-3"]
 
 
 def test_ml_100k_has_age_groups_as_scenarios() -> None:

@@ -123,7 +123,7 @@ def run_recbole(
     if not config["single_spec"]:
         torch.distributed.destroy_process_group()
     if config["local_rank"] == 0:
-        _hand_over(config, trainer, test_data, result, phases)
+        _hand_over(config, trainer, train_data.dataset, test_data, result, phases)
         if queue is not None:
             queue.put(result)
     return result
@@ -137,12 +137,14 @@ def _build(model_class: type, config: Config, train: Dataset) -> torch.nn.Module
     return model.to(config["device"])
 
 
-def _hand_over(config: Config, trainer, test_data, result: dict, phases: _Phases) -> None:
+def _hand_over(
+    config: Config, trainer, train: Dataset, test_data, result: dict, phases: _Phases
+) -> None:
     """Write what was asked for and print the table."""
     course = report.Course.of(trainer)
     if config["save_predictions"] and config.multi_scenario:
         rows = trainer.predict_rows(test_data)
-        save_predictions(config["save_predictions"], rows, test_data.dataset)
+        save_predictions(config["save_predictions"], rows, test_data.dataset, train)
     if config["result_json"]:
         report.write_json(Path(config["result_json"]), config, result, phases, course)
     if config.multi_scenario:

@@ -7,6 +7,7 @@ import math
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -65,7 +66,7 @@ def test_result_predictions_and_checkpoint_tell_the_same(toy, tmp_path) -> None:
     assert (written["seed"], written["config"]["knowledge"]) == (2020, "lsa")
 
     (checkpoint,) = (tmp_path / "saved").glob("*.pth")
-    _, model, dataset, _, _, test_data = load_data_and_model(checkpoint)
+    _, model, dataset, train_data, _, test_data = load_data_and_model(checkpoint)
     model.eval()
     with torch.no_grad():
         scores = torch.cat([model.predict(batch[0]) for batch in test_data])
@@ -73,6 +74,9 @@ def test_result_predictions_and_checkpoint_tell_the_same(toy, tmp_path) -> None:
     table = pl.read_parquet(tmp_path / "out" / "p.parquet")
     assert torch.equal(scores, torch.tensor(table["score"].to_numpy()))
     assert set(table["scenario"]) <= set(dataset.scenario_tokens)
+    trained = dataset.id2token("user_id", train_data.dataset.inter_feat["user_id"].numpy())
+    counts = Counter(trained)
+    assert table["train_rows"].to_list() == [counts[user] for user in table["user"]]
 
 
 def test_same_seed_gives_the_same_numbers_to_the_last_digit(toy, tmp_path) -> None:

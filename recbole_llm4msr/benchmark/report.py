@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.progress import track
 
+from recbole_llm4msr.benchmark.activity import by_activity
 from recbole_llm4msr.benchmark.bootstrap import ResampledUsers
 from recbole_llm4msr.benchmark.comparison import Comparison, compare, metrics_of
 from recbole_llm4msr.benchmark.plots import plots_of, write_html, write_png
@@ -46,12 +47,18 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], Compari
             temporary.write_text(text, encoding="utf-8")
         files.append(folder / name)
 
+    def table(name: str, title: str, found: Comparison) -> None:
+        texts.append(f"## {title}\n\n{markdown(found)}")
+        write(f"{name}.tex", latex(found))
+        write(f"{name}.csv", frame(found).to_csv(index=False))
+
     comparisons = [compare(runs, metric, users) for metric in metrics_of(runs)]
     for found in comparisons:
-        metric = found.metric
-        texts.append(f"## {metric}\n\n{markdown(found)}")
-        write(f"{metric}.tex", latex(found))
-        write(f"{metric}.csv", frame(found).to_csv(index=False))
+        table(found.metric, found.metric, found)
+    grouped = by_activity(runs, folder)
+    if grouped:
+        title = "auc by how many training rows the user had"
+        table("activity", title, compare(grouped, "auc", users))
     write("tables.md", "\n".join([f"# {runs[0].dataset}", NOTE, *texts]))
 
     has_pictures = find_spec("matplotlib") is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from recbole.evaluator.collector import DataStruct
 
@@ -11,8 +12,12 @@ from recbole_llm4msr.data import MultiScenarioDataset
 from recbole_llm4msr.files import whole_file
 
 
-def save_predictions(path: str | Path, rows: DataStruct, dataset: MultiScenarioDataset) -> None:
+def save_predictions(
+    path: str | Path, rows: DataStruct, dataset: MultiScenarioDataset, train: MultiScenarioDataset
+) -> None:
     """Write user, item, scenario (raw tokens), label and score of every row as parquet.
+
+    A column ``train_rows`` says how many training rows the user had, to tell cold from active ones.
 
     The file appears complete or not at all.
 
@@ -20,10 +25,12 @@ def save_predictions(path: str | Path, rows: DataStruct, dataset: MultiScenarioD
         path: Where to.
         rows: What a :class:`ScenarioCollector` collected over the split.
         dataset: Translates ids into tokens.
+        train: The training split.
     """
     fields = {"user": dataset.uid_field, "item": dataset.iid_field}
     if dataset.scenario_field is not None:
         fields["scenario"] = dataset.scenario_field
+    seen = np.bincount(train.inter_feat[train.uid_field].numpy(), minlength=train.user_num)
     frame = pl.DataFrame(
         {
             **{
@@ -32,6 +39,7 @@ def save_predictions(path: str | Path, rows: DataStruct, dataset: MultiScenarioD
             },
             "label": rows.get("data.label").numpy(),
             "score": rows.get("rec.score").numpy(),
+            "train_rows": seen[rows.get("data.user").numpy()],
         }
     )
     with whole_file(path) as temporary:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import ClassVar
 
 import numpy as np
 import polars as pl
@@ -125,6 +126,8 @@ def test_predictions_are_written_with_raw_tokens(tmp_path) -> None:
 
     class Tokens:
         uid_field, iid_field, scenario_field = "user", "item", "scenario"
+        user_num = 60_000
+        inter_feat: ClassVar = {"user": torch.tensor([39_000, 54_000, 54_000])}
 
         def raw_tokens(self, field, ids):
             return pl.Series([f"{field}{i}" for i in ids])
@@ -132,8 +135,10 @@ def test_predictions_are_written_with_raw_tokens(tmp_path) -> None:
     columns = rows(5)
     columns["data.item"] = np.arange(1, 6)
     path = tmp_path / "deep" / "p.parquet"
-    save_predictions(path, struct(columns), Tokens())
+    save_predictions(path, struct(columns), Tokens(), Tokens())
     frame = pl.read_parquet(path)
-    assert frame.columns == ["user", "item", "scenario", "label", "score"]
+    assert frame.columns == ["user", "item", "scenario", "label", "score", "train_rows"]
+    seen = {39_000: 1, 54_000: 2}
+    assert frame["train_rows"].to_list() == [seen.get(u, 0) for u in columns["data.user"].tolist()]
     assert frame["item"].to_list() == [f"item{i}" for i in range(1, 6)]
     assert [p.name for p in path.parent.iterdir()] == ["p.parquet"]

@@ -96,10 +96,11 @@ def test_trials_are_different_points_of_the_grid_the_same_for_a_seed() -> None:
     assert len(trials(space, 6, seed=1)) == len(trials(space, 99, seed=1)) == 6
 
 
-STUDIES = Path(__file__).parents[2] / "benchmarks" / "studies"
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+STUDIES = [BENCHMARKS / "paper.yaml", *sorted((BENCHMARKS / "studies").glob("*.yaml"))]
 
 
-@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", STUDIES, ids=lambda path: path.stem)
 def test_the_studies_that_come_with_it_can_be_read(path) -> None:
     known = registered_models()
     for entry in read_study(path).entries:

@@ -35,11 +35,15 @@ class BatchUsers:
 
     def spread(self, values: torch.Tensor) -> torch.Tensor:
         """What each user has, for each of its rows: ``(G, ...) -> (B, ...)``."""
+        if len(self) == 1:  # as when one user's candidates are scored
+            return values.expand(len(self.of_row), *values.shape[1:])
         return values.index_select(0, self.of_row)
 
     @cached_property
     def longest(self) -> int:
         """Rows of the user who has most of them, L."""
+        if len(self) == 1:
+            return len(self.of_row)
         return int(torch.bincount(self.of_row).max())
 
     @property
@@ -59,12 +63,15 @@ class BatchUsers:
 
     def pad(self, x: torch.Tensor) -> torch.Tensor:
         """Rows by user, shorter users filled up with zeros: ``(B, D) -> (G, L, D)``."""
+        if len(self) == 1:
+            return x.unsqueeze(0)
         padded = x.new_zeros(len(self) * self.longest, x.shape[1]).index_copy(0, self._place, x)
         return padded.view(len(self), self.longest, -1)
 
     def unpad(self, padded: torch.Tensor) -> torch.Tensor:
         """Undo :meth:`pad`: ``(G, L, D) -> (B, D)``."""
-        return padded.flatten(end_dim=1).index_select(0, self._place)
+        rows = padded.flatten(end_dim=1)
+        return rows if len(self) == 1 else rows.index_select(0, self._place)
 
 
 def users_of(

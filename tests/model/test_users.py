@@ -31,8 +31,9 @@ def batch(n_rows: int = 40, n_users: int = 6):
 
 @pytest.mark.parametrize("meta_rank", RANKS)
 @pytest.mark.parametrize("plan", ["users", "auto"])
-def test_plans_agree_in_value_and_gradient(meta_rank, plan) -> None:
-    x, table, index = batch()
+@pytest.mark.parametrize("n_users", [6, 1])
+def test_plans_agree_in_value_and_gradient(meta_rank, plan, n_users) -> None:
+    x, table, index = batch(n_users=n_users)
     by_row, by_user = network(meta_rank, "rows"), network(meta_rank, plan)
     slow = by_row(x, table[index])
     users = BatchUsers(index)
@@ -45,8 +46,9 @@ def test_plans_agree_in_value_and_gradient(meta_rank, plan) -> None:
         torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-4, rtol=1e-4)
 
 
-def test_users_are_padded_and_unpadded_row_by_row() -> None:
-    x, _, index = batch()
+@pytest.mark.parametrize("n_users", [6, 1])
+def test_users_are_padded_and_unpadded_row_by_row(n_users) -> None:
+    x, _, index = batch(n_users=n_users)
     users = BatchUsers(index)
     padded = users.pad(x)
     assert padded.shape == (len(index.unique()), torch.bincount(index).max(), 12)

@@ -15,12 +15,13 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 
-_recboles = Interaction.__getitem__
+#: RecBole's own method, for whoever wants to compare.
+RECBOLES = Interaction.__getitem__
 
 
 def _rows(self: Interaction, index: Any) -> Any:
     if not isinstance(index, list | range | np.ndarray | torch.Tensor):
-        return _recboles(self, index)
+        return RECBOLES(self, index)
     if isinstance(index, range):
         index = torch.arange(index.start, index.stop, index.step)
     elif not isinstance(index, torch.Tensor):

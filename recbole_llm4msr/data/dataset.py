@@ -91,12 +91,16 @@ class MultiScenarioDataset(Dataset):
     def _settle_keys(self) -> None:
         """Users and items that are numbers in one file and texts in another become texts."""
         for key, side in ((self.uid_field, self.user_feat), (self.iid_field, self.item_feat)):
-            if side is None or side[key].cat.categories.dtype == (
-                self.inter_feat[key].cat.categories.dtype
-            ):
-                continue
-            for feat in (self.inter_feat, side):
-                feat[key] = texts(feat[key].array)
+            feats = [
+                feat
+                for feat in (self.inter_feat, side)
+                if feat is not None
+                and key in feat
+                and isinstance(feat[key].dtype, pd.CategoricalDtype)
+            ]
+            if len({feat[key].cat.categories.dtype for feat in feats}) > 1:
+                for feat in feats:
+                    feat[key] = texts(feat[key].array)
 
     def _derive_scenario(self, rule: dict) -> None:
         """Add the scenario to the interactions, from a field of theirs, their users or items."""

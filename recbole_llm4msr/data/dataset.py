@@ -12,7 +12,7 @@ from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header
 from recbole_llm4msr.data.cache import DatasetCache
-from recbole_llm4msr.data.history import TrainingHistory
+from recbole_llm4msr.data.history import TrainingHistory, history_of
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
 from recbole_llm4msr.data.vocabulary import TokenIds, encode, number, texts
 
@@ -256,52 +256,5 @@ class MultiScenarioDataset(Dataset):
         return pl.Series(field, [None, *map(str, tokens[1:])], dtype=pl.String).gather(ids)
 
     def training_history(self) -> TrainingHistory:
-        """This split's rows in raw tokens, for prompts. Call it on the training split.
-
-        Item texts and user profiles are read from the atomic files by raw token, so that they need
-        not be model features, and words such as "null" stay words.
-        """
-        feat = self.inter_feat
-        columns = {
-            "user": self.raw_tokens(self.uid_field, feat[self.uid_field].numpy()),
-            "item": self.raw_tokens(self.iid_field, feat[self.iid_field].numpy()),
-            "scenario": self.raw_tokens(self.scenario_field, feat[self.scenario_field].numpy()),
-            "label": pl.Series(feat[self.label_field].numpy(), dtype=pl.Float32),
-        }
-        timed = self.time_field is not None and self.time_field in feat
-        times = feat[self.time_field].double().numpy() if timed else [None] * len(feat)
-        rows = pl.DataFrame({**columns, "time": pl.Series(times, dtype=pl.Float64)})
-        items = self._texts("item", self.iid_field, self.config["item_text_fields"])
-        if items is None:
-            items = pl.DataFrame(schema={"item": pl.String})
-        return TrainingHistory(
-            dataset=self.dataset_name,
-            rows=rows,
-            users=[str(token) for token in self.field2id_token[self.uid_field][1:]],
-            items=items.join(rows.select("item").unique(), on="item", how="semi"),
-            item_tokens=[str(token) for token in self.field2id_token[self.iid_field][1:]],
-            scenarios=self.scenario_tokens,
-            scenario_names=self.scenario_names,
-            scenario_descriptions=self.scenario_descriptions,
-            profiles=self._texts("user", self.uid_field, self.config["user_profile_fields"]),
-        )
-
-    def _texts(self, suffix: str, key: str, fields: list[str] | None) -> pl.DataFrame | None:
-        """Text columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
-
-        Without a choice of ``fields`` these are the texts (``token_seq``) of an item, and nothing
-        of a user.
-        """
-        path = Path(self.dataset_path) / f"{self.dataset_name}.{suffix}"
-        options = (self.config["field_separator"], self.config["encoding"])
-        if fields is None and suffix == "item" and path.is_file():
-            header = read_header(path, *options)
-            fields = [field for field, kind in header.items() if kind == "token_seq"]
-        if not fields:
-            return None
-        frame = read_atomic(path, [key, *fields], *options)
-        return (
-            frame.rename({key: suffix})
-            .with_columns(pl.col(fields).cast(pl.String))
-            .unique(suffix, keep="first", maintain_order=True)
-        )
+        """This split in raw tokens, for prompts. Call it on the training split."""
+        return history_of(self)

@@ -5,8 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
+
+from recbole_llm4msr.data.atomic import read_atomic, read_header
+
+if TYPE_CHECKING:
+    from recbole_llm4msr.data.dataset import MultiScenarioDataset
 
 
 @dataclass(frozen=True)
@@ -63,3 +70,60 @@ class TrainingHistory:
         ):
             digest.update("\x1f".join(texts).encode() + b"\x1e")
         return digest.hexdigest()
+
+
+def history_of(split: MultiScenarioDataset) -> TrainingHistory:
+    """The rows of a training split in raw tokens.
+
+    Item texts and user profiles are read from the atomic files by raw token, so that they need not
+    be model features, and words such as "null" stay words.
+    """
+    feat, config = split.inter_feat, split.config
+    fields = {"user": split.uid_field, "item": split.iid_field, "scenario": split.scenario_field}
+    columns = {name: split.raw_tokens(field, feat[field].numpy()) for name, field in fields.items()}
+    timed = split.time_field is not None and split.time_field in feat
+    times = feat[split.time_field].double().numpy() if timed else [None] * len(feat)
+    rows = pl.DataFrame(
+        {
+            **columns,
+            "label": pl.Series(feat[split.label_field].numpy(), dtype=pl.Float32),
+            "time": pl.Series(times, dtype=pl.Float64),
+        }
+    )
+    items = _texts(split, "item", split.iid_field, config["item_text_fields"])
+    if items is None:
+        items = pl.DataFrame(schema={"item": pl.String})
+    return TrainingHistory(
+        dataset=split.dataset_name,
+        rows=rows,
+        users=[str(token) for token in split.field2id_token[split.uid_field][1:]],
+        items=items.join(rows.select("item").unique(), on="item", how="semi"),
+        item_tokens=[str(token) for token in split.field2id_token[split.iid_field][1:]],
+        scenarios=split.scenario_tokens,
+        scenario_names=split.scenario_names,
+        scenario_descriptions=split.scenario_descriptions,
+        profiles=_texts(split, "user", split.uid_field, config["user_profile_fields"]),
+    )
+
+
+def _texts(
+    split: MultiScenarioDataset, suffix: str, key: str, fields: list[str] | None
+) -> pl.DataFrame | None:
+    """Text columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
+
+    Without a choice of ``fields`` these are the texts (``token_seq``) of an item, and nothing of a
+    user.
+    """
+    path = Path(split.dataset_path) / f"{split.dataset_name}.{suffix}"
+    options = (split.config["field_separator"], split.config["encoding"])
+    if fields is None and suffix == "item" and path.is_file():
+        header = read_header(path, *options)
+        fields = [field for field, kind in header.items() if kind == "token_seq"]
+    if not fields:
+        return None
+    frame = read_atomic(path, [key, *fields], *options)
+    return (
+        frame.rename({key: suffix})
+        .with_columns(pl.col(fields).cast(pl.String))
+        .unique(suffix, keep="first", maintain_order=True)
+    )

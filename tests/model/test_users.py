@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from recbole_llm4msr.model.meta import UserMetaNetwork, generated_weight
+from recbole_llm4msr.model.generated import generated_weight
+from recbole_llm4msr.model.meta import UserMetaNetwork
 from recbole_llm4msr.model.users import BatchUsers, users_of
 
 from .small import perturb, rows

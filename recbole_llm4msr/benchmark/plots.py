@@ -53,6 +53,11 @@ class Plot:
     points: list[Points]
     joined: bool = False
 
+    @property
+    def places(self) -> list[str]:
+        """The categories along the horizontal axis; empty where it has numbers."""
+        return list(dict.fromkeys(x for group in self.points for x in group.x if x == str(x)))
+
 
 def plots_of(runs: Sequence[Run], users: ResampledUsers) -> list[Plot]:
     """All plots that the final runs of a study give rise to."""
@@ -115,7 +120,12 @@ def figure(plot: Plot):
     from plotly.graph_objects import Figure, Scatter
 
     drawn = Figure(
-        layout={"title": plot.title, "xaxis_title": plot.x_title, "yaxis_title": plot.y_title}
+        layout={
+            "title": plot.title,
+            "xaxis_title": plot.x_title,
+            "yaxis_title": plot.y_title,
+            "scattermode": "group" if plot.places else "overlay",  # points side by side
+        }
     )
     for group in plot.points:
         drawn.add_trace(
@@ -151,18 +161,33 @@ def write_png(plot: Plot, path: Path) -> None:
     Raises:
         ModuleNotFoundError: There is no matplotlib.
     """
+    from matplotlib import colormaps
     from matplotlib.figure import Figure as Picture
 
-    picture = Picture(figsize=(9, 5), layout="constrained")
+    n_groups = len(plot.points)
+    # The legend stands below, a line for each group: names are long.
+    picture = Picture(figsize=(8, 5 + 0.22 * n_groups), layout="constrained")
     axes = picture.add_subplot(title=plot.title, xlabel=plot.x_title, ylabel=plot.y_title)
-    for group in plot.points:
+    colours = colormaps["tab10" if n_groups <= 10 else "tab20"]
+    for n, group in enumerate(plot.points):
         bars = _error_bars(group)
         error = None if bars is None else [bars["arrayminus"], bars["array"]]
-        line = "-" if plot.joined else "none"
+        x = group.x
+        if plot.places:  # side by side, since points of one place hide each other
+            x = [plot.places.index(v) + 0.8 * ((n + 0.5) / n_groups - 0.5) for v in group.x]
         axes.errorbar(
-            group.x, group.y, error, label=group.name, marker="o", linestyle=line, capsize=2
+            x,
+            group.y,
+            error,
+            label=group.name,
+            color=colours(n % colours.N),
+            marker="o",
+            linestyle="-" if plot.joined else "none",
+            capsize=2,
         )
+    if plot.places:
+        axes.set_xticks(range(len(plot.places)), plot.places)
     axes.grid(alpha=0.3)
-    picture.legend(loc="outside right upper", fontsize="small")
+    picture.legend(loc="outside lower left", fontsize="small", frameon=False)
     with whole_file(path) as temporary:
-        picture.savefig(temporary, format="png", dpi=150)
+        picture.savefig(temporary, format="png", dpi=120)

@@ -48,6 +48,9 @@ class ScenarioTrainerMixin:
         """RecBole's optimiser; with sparse tables, one of their own beside it."""
         choice = self.config["embedding_optimizer"] or "dense"
         tables = make_tables_sparse(self.model, choice) if "params" not in kwargs else []
+        learning_rate = self.config["embedding_learning_rate"]
+        if learning_rate and choice == "dense":
+            raise ValueError("embedding_learning_rate needs a sparse `embedding_optimizer`")
         if not tables:
             return super()._build_optimizer(**kwargs)
         if self.clip_grad_norm:
@@ -57,7 +60,7 @@ class ScenarioTrainerMixin:
         sparse = {id(table) for table in tables}
         rest = [p for p in self.model.parameters() if id(p) not in sparse]
         dense = super()._build_optimizer(params=rest, **kwargs)
-        return hybrid(dense, tables, choice, self.learning_rate)
+        return hybrid(dense, tables, choice, learning_rate or self.learning_rate)
 
     def _train_epoch(
         self,

@@ -85,3 +85,14 @@ def test_auto_takes_large_tables_only() -> None:
 def test_contradictions_are_named(toy, tmp_path) -> None:
     with pytest.raises(ValueError, match="clip_grad_norm needs"):
         make(tmp_path, embedding_optimizer="sparse_adam", clip_grad_norm={"max_norm": 1})
+    with pytest.raises(ValueError, match="embedding_learning_rate needs"):
+        make(tmp_path, embedding_optimizer="dense", embedding_learning_rate=0.1)
+
+
+def test_tables_may_have_a_learning_rate_of_their_own(toy, tmp_path) -> None:
+    settings = {"embedding_optimizer": "sparse_adam", "learning_rate": 0.01}
+    for own, rate in ((None, 0.01), (0.002, 0.002)):
+        trainer, _ = make(tmp_path, **settings, embedding_learning_rate=own)
+        parts = trainer.optimizer.parts
+        rates = [part.param_groups[0]["lr"] for part in (parts["sparse"], parts["dense"])]
+        assert rates == [rate, 0.01]

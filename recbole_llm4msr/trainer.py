@@ -36,6 +36,7 @@ class ScenarioTrainerMixin:
     def __init__(self, config, model: torch.nn.Module) -> None:
         super().__init__(config, model)
         self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
+        self._unclaimed = self.saved_model_file  # until there is a file of this name
         self.distributed = not config["single_spec"]
         self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
         if config["torch_compile"]:
@@ -146,6 +147,11 @@ class ScenarioTrainerMixin:
         return float(score), result
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
+        named = "saved_model_file" in kwargs
+        if self.saved_model_file == self._unclaimed and not (named or self.distributed):
+            # Another run that started in the same second may have taken the name by now.
+            self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
+            self._unclaimed = None
         final = kwargs.pop("saved_model_file", self.saved_model_file)
         with whole_file(final) as temporary:  # only the first process of a distributed run writes
             super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)

@@ -44,6 +44,18 @@ def test_training_resumes_where_it_stopped(toy, tmp_path) -> None:
         torch.testing.assert_close(mine, theirs)
 
 
+def test_two_runs_of_one_second_keep_a_checkpoint_each(toy, tmp_path) -> None:
+    first, second = (make(tmp_path, seed=seed)[0] for seed in (1, 2))
+    second.saved_model_file = second._unclaimed = first.saved_model_file
+    for trainer in (first, second, first):
+        trainer._save_checkpoint(0)
+    files = [Path(trainer.saved_model_file) for trainer in (first, second)]
+    assert sorted((tmp_path / "saved").glob("*")) == sorted(files)
+    for trainer, file in zip((first, second), files, strict=True):
+        kept = torch.load(file, weights_only=False)["state_dict"]
+        assert all(torch.equal(kept[name], v) for name, v in trainer.model.state_dict().items())
+
+
 def test_a_checkpoint_is_complete_or_not_there(toy, tmp_path, monkeypatch) -> None:
     trainer, _ = make(tmp_path)
     trainer._save_checkpoint(0)

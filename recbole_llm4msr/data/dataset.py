@@ -162,7 +162,7 @@ class MultiScenarioDataset(Dataset):
         if ftype == FeatureType.FLOAT:
             return values.to_numpy()
         if ftype == FeatureType.TOKEN:
-            return encode(values, as_numbers=field not in self._fields_by_text())
+            return encode(values, as_numbers=not self._stays_text(field))
         separator = self.config["seq_separator"]
         kept = str if ftype == FeatureType.TOKEN_SEQ else float
         rows = [
@@ -174,19 +174,22 @@ class MultiScenarioDataset(Dataset):
         self.field2seqlen[field] = min(limit, longest)
         return [row[:limit] for row in rows]
 
-    def _fields_by_text(self) -> set[str]:
-        """Token fields whose texts are looked at before there are ids."""
-        if self.benchmark_filename_list:
-            return set(self.field2type)  # the files' columns are joined as texts
+    def _stays_text(self, field: str) -> bool:
+        """Whether a token field's texts are looked at, or joined, before there are ids."""
         rule = self.config["scenario_from"] or {}
-        return {*(self.config["val_interval"] or ()), rule.get("field")}
+        return (
+            bool(self.benchmark_filename_list)
+            or field in (self.config["val_interval"] or ())
+            or field == rule.get("field")
+        )
 
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
         super()._load_inter_feat(token, dataset_path)
         # Joining the files of a split given as files undoes the encoding.
         for field, dtype in self.inter_feat.dtypes.items():
             if self.field2type[field] == FeatureType.TOKEN and dtype == np.dtype(object):
-                self.inter_feat[field] = encode(pl.Series(self.inter_feat[field]))
+                joined = pl.Series(self.inter_feat[field])
+                self.inter_feat[field] = encode(joined, as_numbers=False)
 
     def _filter_by_inter_num(self) -> None:
         """RecBole's filter, where it can drop anything: it counts rows one by one in Python."""

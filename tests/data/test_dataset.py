@@ -76,6 +76,25 @@ def test_tokens_that_are_numbers_are_texts_all_the_same(toy, tmp_path, suffix, t
     assert len(found) == (40 if text == "7" else 39)
 
 
+def test_numbers_in_the_files_of_a_split_are_looked_up_as_texts(toy, tmp_path) -> None:
+    text = (toy / "toy.inter").read_text().replace("\tfeed\t", "\t1\t").replace("\tmail\t", "\t2\t")
+    head, *lines = text.replace("\tsearch\t", "\t3\t").splitlines()
+    lines[:900] = sorted(lines[:900], key=lambda line: line.split("\t")[2])  # met in another order
+    for name, rows in {
+        "train": lines[:900],
+        "valid": lines[900:1200],
+        "test": lines[1200:],
+    }.items():
+        (toy / f"toy.{name}.inter").write_text("\n".join([head, *rows]) + "\n")
+    dataset = make(
+        tmp_path,
+        benchmark_filename=["train", "valid", "test"],
+        scenario_from={"field": "scenario", "mapping": {1: "shown", 2: "shown", 3: "asked"}},
+        SCENARIO_FIELD="kind",
+    )
+    assert dataset.scenario_tokens == ["asked", "shown"]
+
+
 def test_a_column_of_numbers_is_encoded_as_numbers() -> None:
     column = encode(pl.Series(["12", "-3", None, "12"]))
     assert column.categories.tolist() == [12, -3]

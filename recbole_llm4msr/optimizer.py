@@ -10,8 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import nn
 from torch.optim import Optimizer, SparseAdam
+
+from recbole_llm4msr.deferred_adam import DeferredAdam
 
 #: `auto` makes tables sparse from this many rows on; below, a dense step is no slower.
 AUTO_ROWS = 500_000
@@ -106,9 +109,10 @@ class RowWiseAdam(_RowWise):
             state["mean"] = torch.zeros_like(table, memory_format=torch.preserve_format)
             state["square"] = table.new_zeros(len(table))
         state["step"] += 1
-        mean = state["mean"][rows].lerp_(g, 1 - beta1)
+        mean = F.embedding(rows, state["mean"]).lerp_(g, 1 - beta1)
         square = state["square"][rows].lerp_(g.square().mean(dim=1), 1 - beta2)
-        state["mean"][rows], state["square"][rows] = mean, square
+        state["mean"].index_copy_(0, rows, mean)
+        state["square"].index_copy_(0, rows, square)
         mean = mean / (1 - beta1 ** state["step"])
         square = square / (1 - beta2 ** state["step"])
         return mean / square.sqrt_().add_(group["eps"]).unsqueeze(1)
@@ -140,6 +144,11 @@ class HybridOptimizer:
         for part in self.parts.values():
             part.step()
 
+    def settle(self) -> None:
+        """Do what the optimiser of the tables put off, before a table is read as a whole."""
+        if isinstance(self.parts["sparse"], DeferredAdam):
+            self.parts["sparse"].settle()
+
     def state_dict(self) -> dict[str, Any]:
         """State of both, by name."""
         return {name: part.state_dict() for name, part in self.parts.items()}
@@ -159,13 +168,14 @@ class HybridOptimizer:
 
 
 _SPARSE: dict[str, Callable[..., Optimizer]] = {
+    "deferred_adam": DeferredAdam,
     "sparse_adam": SparseAdam,
     "rowwise_adagrad": RowWiseAdagrad,
     "rowwise_adam": RowWiseAdam,
 }
 
 
-def make_tables_sparse(model: nn.Module, choice: str) -> list[nn.Parameter]:
+def make_tables_sparse(model: nn.Module, choice: str) -> list[nn.Embedding]:
     """Switch embedding tables to sparse gradients, as ``embedding_optimizer`` says.
 
     Args:
@@ -187,12 +197,15 @@ def make_tables_sparse(model: nn.Module, choice: str) -> list[nn.Parameter]:
     tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and len(m.weight) >= least]
     for table in tables:
         table.sparse = True
-    return [table.weight for table in tables]
+    return tables
 
 
 def hybrid(
-    dense: Optimizer, tables: list[nn.Parameter], choice: str, learning_rate: float
+    dense: Optimizer, tables: list[nn.Embedding], choice: str, learning_rate: float
 ) -> HybridOptimizer:
     """Put the optimiser of the sparse tables beside that of the rest."""
-    name = "sparse_adam" if choice == "auto" else choice
-    return HybridOptimizer(dense, _SPARSE[name](tables, lr=learning_rate))
+    kind = DeferredAdam if choice == "auto" else _SPARSE[choice]
+    sparse = kind([table.weight for table in tables], lr=learning_rate)
+    if isinstance(sparse, DeferredAdam):
+        sparse.read_by(tables)
+    return HybridOptimizer(dense, sparse)

@@ -47,21 +47,29 @@ class ScenarioTrainerMixin:
 
     def _build_optimizer(self, **kwargs: Any) -> Optimizer | HybridOptimizer:
         """RecBole's optimiser; with sparse tables, one of their own beside it."""
-        choice = self.config["embedding_optimizer"] or "dense"
+        choice = self._embedding_optimizer()
         tables = make_tables_sparse(self.model, choice) if "params" not in kwargs else []
-        learning_rate = self.config["embedding_learning_rate"]
-        if learning_rate and choice == "dense":
-            raise ValueError("embedding_learning_rate needs a sparse `embedding_optimizer`")
         if not tables:
             return super()._build_optimizer(**kwargs)
-        if self.clip_grad_norm:
-            raise ValueError("clip_grad_norm needs `embedding_optimizer: dense`")
         if self.weight_decay:
             self.logger.warning("weight_decay does not reach the embeddings: they are sparse.")
-        sparse = {id(table) for table in tables}
+        sparse = {id(table.weight) for table in tables}
         rest = [p for p in self.model.parameters() if id(p) not in sparse]
         dense = super()._build_optimizer(params=rest, **kwargs)
-        return hybrid(dense, tables, choice, learning_rate or self.learning_rate)
+        rate = self.config["embedding_learning_rate"] or self.learning_rate
+        return hybrid(dense, tables, choice, rate)
+
+    def _embedding_optimizer(self) -> str:
+        """The option of this name; ``auto`` is ``dense`` where only that gives the same results."""
+        choice = self.config["embedding_optimizer"] or "dense"
+        needs_dense = self.clip_grad_norm or self.weight_decay or self.learner.lower() != "adam"
+        if choice == "auto" and needs_dense:
+            choice = "dense"
+        if choice == "dense" and self.config["embedding_learning_rate"]:
+            raise ValueError("embedding_learning_rate needs a sparse `embedding_optimizer`")
+        if choice != "dense" and self.clip_grad_norm:
+            raise ValueError("clip_grad_norm needs `embedding_optimizer: dense`")
+        return choice
 
     def _train_epoch(
         self,
@@ -102,6 +110,8 @@ class ScenarioTrainerMixin:
             if step % self.config["nan_check_interval"] == 0:
                 self._check_nan(total)
         self._check_nan(total)
+        if isinstance(self.optimizer, HybridOptimizer):
+            self.optimizer.settle()
         if self.distributed:
             self.average_statistics()
         return total.item()

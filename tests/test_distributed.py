@@ -24,7 +24,7 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("embeddings", ["dense", "sparse_adam"])
+@pytest.mark.parametrize("embeddings", ["dense", "deferred_adam"])
 def test_two_processes_report_the_metrics_of_all_rows(toy, tmp_path, embeddings: str) -> None:
     done = subprocess.run(
         [

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from recbole_llm4msr.deferred_adam import DeferredAdam, endless_sums
 from recbole_llm4msr.optimizer import (
     HybridOptimizer,
     RowWiseAdagrad,
@@ -44,6 +45,76 @@ def test_a_rowwise_optimiser_equals_its_formula_and_touches_only_its_rows(kind, 
     torch.testing.assert_close(table.weight.detach(), expected)
 
 
+@pytest.mark.parametrize(
+    ("scale", "betas", "near"),
+    [
+        (1, (0.9, 0.999), 5e-6),
+        (1, (0.8, 0.99), 5e-6),
+        (1e-10, (0.9, 0.999), 5e-6),
+        # eps is as large as the root: its terms are not all the same, and the sum is approximate.
+        (1e-7, (0.9, 0.999), 1e-3),
+    ],
+)
+def test_deferred_adam_is_adam(scale: float, betas, near: float) -> None:
+    """Rows are read once, often, twice in a batch, by a loss on the whole table, or never."""
+    torch.manual_seed(0)
+    dense, sparse = nn.Embedding(40, 3), nn.Embedding(40, 3, sparse=True)
+    with torch.no_grad():
+        sparse.weight.copy_(dense.weight)
+    start = dense.weight.detach().clone()
+    adam = torch.optim.Adam(dense.parameters(), lr=0.01, betas=betas)
+    deferred = DeferredAdam([sparse.weight], lr=0.01, betas=betas)
+    deferred.read_by([sparse])
+    often = torch.rand(39) ** 4
+    for step in range(300):
+        rows, factor = torch.multinomial(often, 3, replacement=True), scale * torch.randn(3, 3)
+        read = []
+        for table, optimizer in ((dense, adam), (sparse, deferred)):
+            optimizer.zero_grad()
+            read.append(table(rows))
+            loss = (factor * read[-1] + scale * read[-1].square()).sum()
+            if step in (100, 101):
+                optimizer.settle() if optimizer is deferred else None
+                loss = loss + scale * table.weight[:-1].square().sum()
+            loss.backward()
+            optimizer.step()
+        torch.testing.assert_close(read[0], read[1], atol=near, rtol=0)
+    assert (dense.weight - sparse.weight).abs().max() > near  # steps are put off
+    deferred.settle()
+    torch.testing.assert_close(dense.weight, sparse.weight, atol=near, rtol=0)
+    assert (start - sparse.weight).abs().max() > 50 * near
+    assert torch.equal(start[-1], sparse.weight[-1])
+
+
+def test_sums_over_a_rest() -> None:
+    beta1, beta2 = 0.9, 0.99
+    sums = endless_sums(50, (beta1, beta2))
+    for t in (0, 1, 49):
+        plain = [(j, beta1**j / (1 - beta1 ** (t + j))) for j in range(1, 500)]
+        scaled = [term * ((1 - beta2 ** (t + j)) / beta2**j) ** 0.5 for j, term in plain]
+        expected = torch.tensor([sum(scaled), sum(term for _, term in plain)], dtype=torch.float64)
+        torch.testing.assert_close(sums[t], expected)
+    with pytest.raises(ValueError, match="without end"):
+        DeferredAdam([nn.Parameter(torch.zeros(2, 2))], lr=0.1, betas=(0.99, 0.9))
+
+
+def test_training_with_deferred_adam_is_training_with_adam(toy, tmp_path) -> None:
+    """Up to rounding, in a run and in one that goes on from a checkpoint."""
+    runs = {}
+    for choice in ("dense", "deferred_adam"):
+        settings = {"embedding_optimizer": choice, "train_batch_size": 64}
+        trainer, (train, valid, _) = make(tmp_path, **settings)
+        trainer._train_epoch(train, 0)
+        trainer._save_checkpoint(0)
+        resumed, (train, *_) = make(tmp_path, **settings)
+        resumed.resume_checkpoint(trainer.saved_model_file)
+        resumed._train_epoch(train, 1)
+        scores = resumed.predict_rows(valid).get("rec.score")
+        runs[choice] = resumed.model.token_embedding_table.embedding.weight.detach(), scores
+    for one, other in zip(*runs.values(), strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4, rtol=0)
+
+
 @pytest.mark.parametrize("choice", ["sparse_adam", "rowwise_adam", "rowwise_adagrad"])
 def test_sparse_training_learns_and_resumes(toy, tmp_path, choice: str) -> None:
     settings = {"embedding_optimizer": choice, "epochs": 6, "learning_rate": 0.01}
@@ -76,10 +147,24 @@ def test_auto_takes_large_tables_only() -> None:
     model = nn.ModuleList([nn.Embedding(10, 1), nn.Embedding(500_000, 1)])
     assert make_tables_sparse(model, "dense") == []
     (table,) = make_tables_sparse(model, "auto")
-    assert table is model[1].weight
+    assert table is model[1]
     assert [m.sparse for m in model] == [False, True]
     with pytest.raises(ValueError, match="not one of auto, dense"):
         make_tables_sparse(model, "adam")
+
+
+def test_auto_is_dense_where_only_dense_gives_the_same_results(toy, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("recbole_llm4msr.optimizer.AUTO_ROWS", 10)
+    trainer, _ = make(tmp_path)
+    assert isinstance(trainer.optimizer.parts["sparse"], DeferredAdam)
+    for settings in (
+        {"learner": "sgd"},
+        {"weight_decay": 0.1},
+        {"clip_grad_norm": {"max_norm": 1}},
+        {"embedding_optimizer": "dense"},
+    ):
+        trainer, _ = make(tmp_path, **settings)
+        assert not isinstance(trainer.optimizer, HybridOptimizer)
 
 
 def test_contradictions_are_named(toy, tmp_path) -> None:

@@ -49,7 +49,7 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     options = {
         "use_gpu": True,
         "train_batch_size": parameters["batch"],
-        "embedding_optimizer": "sparse_adam",
+        "embedding_optimizer": "deferred_adam",
         "knowledge": "random",
         "knowledge_path": settings.knowledge_path,
     }

@@ -24,7 +24,7 @@ _FIELDS = {  # 8 features; timestamp and label are none
     "mlp_hidden_size": [128, 64, 32],
 }
 _OURS = {
-    "embedding_optimizer": "sparse_adam",
+    "embedding_optimizer": "deferred_adam",
     "prompt_template": "short_video",
     "item_text_fields": ["first_level_category_name_en", "second_level_category_name_en"],
 }

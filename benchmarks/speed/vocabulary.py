@@ -10,7 +10,7 @@ _IDS = (100_000, 1_000_000, 10_000_000)
 _MODELS = ("STAR", "LLM4MSR_STAR")
 _PLAIN = ("DeepFM", "DCNV2")  # RecBole's
 _MLP = {"mlp_hidden_size": [128, 64, 32]}
-_OPTIMIZERS = ("sparse_adam", "rowwise_adam", "dense")
+_OPTIMIZERS = ("deferred_adam", "sparse_adam", "rowwise_adam", "dense")
 _WARM_UP = 3
 
 
@@ -80,7 +80,7 @@ def _rows(results: Results) -> list[Row]:
                 if theirs.values or theirs.stopped:
                     rows.append(Row(what, ours, name, theirs, "as fast", bound))
     for model in models:
-        for optimizer in _OPTIMIZERS[:2]:
+        for optimizer in _OPTIMIZERS[:-1]:
             few, many = (rate(f"{model}, {optimizer}, {n:,} ids") for n in (sizes[0], sizes[-1]))
             what, against = f"{model}, {optimizer}, {sizes[-1]:,} ids", f"{sizes[0]:,} ids"
             rows.append(Row(what, many, against, few, bound=Bound("ratio", most=1.5)))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import recbole.data
 from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
+from torch.utils.data import RandomSampler
 
 from recbole_llm4msr.data import MultiScenarioDataset
 from recbole_llm4msr.data.loader import PackedLoader, can_pack
@@ -27,7 +28,8 @@ def data_preparation(config, dataset: Dataset) -> tuple:
         says.
 
     Raises:
-        ValueError: A setting on unbalanced scenarios does not fit the model or the data.
+        ValueError: A setting on unbalanced scenarios or on the order of the training rows does not
+            fit the model, the data or another setting.
     """
     if config["scenario_loss_weight"] is not None and backbone_of(config.model_class) is None:
         raise ValueError(
@@ -38,12 +40,21 @@ def data_preparation(config, dataset: Dataset) -> tuple:
     loaders = (with_scenario_sampling(config, train), *others)
     if config.uses_knowledge:
         attach_knowledge(config, [loader.dataset for loader in loaders])
-    if not config["packed_loader"]:
-        return loaders
+    block_size = 1 if config["user_block_size"] is None else config["user_block_size"]
+    if not isinstance(block_size, int) or block_size < 1:
+        raise ValueError(f"user_block_size: {block_size!r} is no number of rows")
+    packs = [config["packed_loader"] and can_pack(loader) for loader in loaders]
+    if block_size > 1 and not (packs[0] and type(loaders[0].sampler) is RandomSampler):
+        raise ValueError(
+            "user_block_size needs shuffled training rows with labels, one process, and "
+            "`packed_loader: True` and `scenario_sampling: natural`"
+        )
     by_user = issubclass(config.model_class, LLM4MSR) and config["meta_plan"] != "rows"
     return tuple(
-        PackedLoader(loader, config["device"], by_user) if can_pack(loader) else loader
-        for loader in loaders
+        PackedLoader(loader, config["device"], by_user=by_user, block_size=block_size)
+        if pack
+        else loader
+        for loader, pack in zip(loaders, packs, strict=True)
     )
 
 

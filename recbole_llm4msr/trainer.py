@@ -24,7 +24,7 @@ from recbole_llm4msr import compat
 from recbole_llm4msr.distributed import GradientAveraging
 from recbole_llm4msr.evaluation import ScenarioCollector, ScenarioEvaluator
 from recbole_llm4msr.files import whole_file
-from recbole_llm4msr.optimizer import HybridOptimizer, hybrid, make_tables_sparse
+from recbole_llm4msr.optimizer import HybridOptimizer, fuse, hybrid, make_tables_sparse
 
 
 class ScenarioTrainerMixin:
@@ -50,14 +50,17 @@ class ScenarioTrainerMixin:
         choice = self._embedding_optimizer()
         tables = make_tables_sparse(self.model, choice) if "params" not in kwargs else []
         if not tables:
-            return super()._build_optimizer(**kwargs)
+            return self._fused(super()._build_optimizer(**kwargs))
         if self.weight_decay:
             self.logger.warning("weight_decay does not reach the embeddings: they are sparse.")
         sparse = {id(table.weight) for table in tables}
         rest = [p for p in self.model.parameters() if id(p) not in sparse]
-        dense = super()._build_optimizer(params=rest, **kwargs)
+        dense = self._fused(super()._build_optimizer(params=rest, **kwargs))
         rate = self.config["embedding_learning_rate"] or self.learning_rate
         return hybrid(dense, tables, choice, rate)
+
+    def _fused(self, optimizer: Optimizer) -> Optimizer:
+        return fuse(optimizer, self.device) if self.config["fused_optimizer"] else optimizer
 
     def _embedding_optimizer(self) -> str:
         """The option of this name; ``auto`` is ``dense`` where only that gives the same results."""

@@ -115,6 +115,21 @@ def test_training_with_deferred_adam_is_training_with_adam(toy, tmp_path) -> Non
         torch.testing.assert_close(one, other, atol=2e-4, rtol=0)
 
 
+@pytest.mark.parametrize("learner", ["adam", "adamw", "sgd", "rmsprop"])
+def test_a_fused_optimizer_is_the_same_but_for_rounding(toy, tmp_path, learner) -> None:
+    weights = []
+    for fused in (False, True):
+        trainer, (train, *_) = make(tmp_path, learner=learner, fused_optimizer=fused)
+        has_fused = learner != "rmsprop"
+        (group,) = trainer.optimizer.param_groups
+        assert bool(group.get("fused")) is (fused and has_fused)
+        for epoch in range(3):
+            trainer._train_epoch(train, epoch)
+        weights.append([p.detach() for p in trainer.model.parameters()])
+    for one, other in zip(*weights, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-5, rtol=0)
+
+
 @pytest.mark.parametrize("choice", ["sparse_adam", "rowwise_adam", "rowwise_adagrad"])
 def test_sparse_training_learns_and_resumes(toy, tmp_path, choice: str) -> None:
     settings = {"embedding_optimizer": choice, "epochs": 6, "learning_rate": 0.01}

@@ -3,7 +3,8 @@
 RecBole turns every batch's row numbers into a Python list and indexes each column with it. Here the
 columns of a split lie side by side in a table per type, so that a batch is one gather of whole
 rows; batches in order (evaluation) are views. Order and content are RecBole's own, but for models
-that gain from meeting all rows of a user together in evaluation.
+that gain from meeting rows of a user together: all of them in evaluation, and blocks of some in
+training where ``user_block_size`` asks for that.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from recbole.data.dataloader import NegSampleEvalDataLoader, TrainDataLoader
 from recbole.data.interaction import Interaction
 from recbole.data.transform import Equal
 from torch.utils.data import RandomSampler, SequentialSampler
+
+from recbole_llm4msr.data.blocks import in_blocks
 
 
 class PackedTable:
@@ -75,6 +78,7 @@ class PackedLoader:
         loader: A loader for which :func:`can_pack` holds.
         device: Where the batches are wanted. Tables that fit there live there.
         by_user: Whether an evaluation split is gone through user by user.
+        block_size: Training rows of a user that stand together in a shuffled order.
 
     Attributes:
         order: Place in the split of every row, in the order in which they are gone through, shape
@@ -82,7 +86,12 @@ class PackedLoader:
     """
 
     def __init__(
-        self, loader: TrainDataLoader | NegSampleEvalDataLoader, device, by_user: bool = False
+        self,
+        loader: TrainDataLoader | NegSampleEvalDataLoader,
+        device,
+        *,
+        by_user: bool = False,
+        block_size: int = 1,
     ) -> None:
         self._loader = loader
         self._is_train = isinstance(loader, TrainDataLoader)
@@ -90,6 +99,7 @@ class PackedLoader:
         if by_user and not self._is_train:
             dataset = loader.dataset
             self.order = torch.argsort(dataset.inter_feat[dataset.uid_field], stable=True)
+        self._block_size = block_size
         self._device = torch.device(device)
         self._tables: tuple[PackedTable, ...] | None = None
 
@@ -137,6 +147,10 @@ class PackedLoader:
             yield from (slice(start, min(start + step, n)) for start in range(0, n, step))
         elif isinstance(sampler, RandomSampler):
             order = torch.randperm(n, generator=self._loader.generator)
+            if self._block_size > 1:
+                dataset = self._loader.dataset
+                user = dataset.inter_feat[dataset.uid_field]
+                order = in_blocks(order, user, self._block_size, self._loader.generator)
             yield from order.to(self._table_device()).split(step)
             # torch's sampler draws the (empty) remainder of a second round when it is exhausted.
             torch.randperm(n, generator=self._loader.generator)

@@ -40,7 +40,7 @@ class FullWeight(nn.Module):
         if users is not None and self._once_per_user(len(x), users):
             basis = self.basis.view(self.size, -1, self.size).transpose(0, 1)  # (K + 1, D, D)
             weight = (code @ basis.flatten(start_dim=1)).view(-1, self.size, self.size)  # (G, D, D)
-            return users.unpad(users.pad(x) @ weight)
+            return users.times(weight.transpose(1, 2), x)
         if users is not None:
             code = users.spread(code)
         products = (x @ self.basis).view(len(x), -1, self.size)  # (B, K + 1, D)
@@ -49,13 +49,14 @@ class FullWeight(nn.Module):
     def _once_per_user(self, n_rows: int, users: BatchUsers) -> bool:
         """Whether a matrix per user takes fewer products than a row by row one, and no more room.
 
-        In units of D x D: a matrix takes K + 1 to make and one for each row that is padded to it.
+        In units of D x D: a matrix takes K + 1 to make and one for each place in its blocks.
         """
         if self.plan != "auto":
             return self.plan == "users"
         n_terms = self.basis.shape[1] // self.size  # K + 1
-        products = len(users) * (n_terms + users.longest)
-        return products < n_rows * n_terms and len(users) * self.size <= n_rows * n_terms
+        n_blocks = len(users.blocks[0])
+        products = len(users) * n_terms + n_blocks * users.block_rows
+        return products < n_rows * n_terms and n_blocks * self.size <= n_rows * n_terms
 
 
 class LowRankWeight(nn.Module):

@@ -122,7 +122,9 @@ class LLM4MSR(AbstractRecommender):
         self.meta_plan = config["meta_plan"]
         if self.meta_plan not in PLANS:
             raise ValueError(f"meta_plan: {self.meta_plan!r} is none of {', '.join(PLANS)}")
-        self.is_full = config["meta_rank"] == "full" and bool(config["use_user_meta"])
+        is_full = config["meta_rank"] == "full" and bool(config["use_user_meta"])
+        #: Whether looking for the users of a shuffled training batch may pay.
+        self.sorts_users = is_full or (config["user_block_size"] or 1) > 1
         knowledge = getattr(dataset, "knowledge", None)
         if knowledge is None and reads_knowledge(config) and config["knowledge"] != "none":
             raise ValueError(
@@ -184,7 +186,7 @@ class LLM4MSR(AbstractRecommender):
         if self.user_meta is not None or self.item_meta is not None:
             index = groups.sort(self.knowledge_index(interaction))  # (B,)
             users = users_of(
-                index, self.meta_plan, neighbours=not self.training, worth_a_sort=self.is_full
+                index, self.meta_plan, neighbours=not self.training, worth_a_sort=self.sorts_users
             )
             distinct = index if users is None else users.distinct
             user = self.knowledge.user.index_select(0, distinct)  # (B or G, d)

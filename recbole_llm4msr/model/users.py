@@ -19,6 +19,10 @@ _CPU_ROWS = 1024
 class BatchUsers:
     """The distinct users of a batch, and whose every row is.
 
+    For products with a matrix per user, rows are put into *blocks*: a block has room for as many
+    rows as a user has on average, L, and a user as many blocks as it needs. However uneven the
+    users are, there are at most two blocks a user, P in all, and less than two places a row.
+
     Args:
         index: Knowledge index of every row, shape ``(B,)``.
         neighbours: Whether rows of a user stand together, so that no sort is needed to find them. A
@@ -28,6 +32,7 @@ class BatchUsers:
     def __init__(self, index: torch.Tensor, neighbours: bool = False) -> None:
         find = torch.unique_consecutive if neighbours else torch.unique
         self.distinct, self.of_row = find(index, return_inverse=True)
+        self._in_order = neighbours
 
     def __len__(self) -> int:
         """Number of distinct users, G."""
@@ -39,39 +44,36 @@ class BatchUsers:
             return values.expand(len(self.of_row), *values.shape[1:])
         return values.index_select(0, self.of_row)
 
-    @cached_property
-    def longest(self) -> int:
-        """Rows of the user who has most of them, L."""
-        if len(self) == 1:
-            return len(self.of_row)
-        return int(torch.bincount(self.of_row).max())
-
     @property
-    def even(self) -> bool:
-        """Whether padding adds no more rows than there are."""
-        return len(self) * self.longest <= 2 * len(self.of_row)
+    def block_rows(self) -> int:
+        """Rows that a block has room for, L."""
+        return -(-len(self.of_row) // max(1, len(self)))
 
     @cached_property
-    def _place(self) -> torch.Tensor:
-        """Place of every row among ``G * L``, shape ``(B,)``: those of a user stand together."""
-        order = torch.argsort(self.of_row, stable=True)
-        counts = torch.bincount(self.of_row)
-        starts = torch.cumsum(counts, 0) - counts
-        within = torch.empty_like(order)
-        within[order] = torch.arange(len(order), device=order.device)
-        return self.of_row * self.longest + within - starts[self.of_row]
-
-    def pad(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows by user, shorter users filled up with zeros: ``(B, D) -> (G, L, D)``."""
+    def blocks(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """User of every block, shape ``(P,)``, and place of every row in them, shape ``(B,)``."""
+        n_rows, size = len(self.of_row), self.block_rows
+        place = torch.arange(n_rows, device=self.of_row.device)
         if len(self) == 1:
-            return x.unsqueeze(0)
-        padded = x.new_zeros(len(self) * self.longest, x.shape[1]).index_copy(0, self._place, x)
-        return padded.view(len(self), self.longest, -1)
+            return place.new_zeros(1), place
+        counts = torch.bincount(self.of_row)
+        blocks = (counts + (size - 1)).div(size, rounding_mode="floor")  # of each user
+        # A row's place is its rank among its user's rows, from where its user's blocks begin.
+        shift = (blocks.cumsum(0) - blocks) * size - (counts.cumsum(0) - counts)
+        owner = torch.repeat_interleave(blocks)
+        if self._in_order:
+            return owner, place + shift[self.of_row]
+        order = torch.argsort(self.of_row, stable=True)
+        return owner, torch.empty_like(place).scatter_(0, order, place + shift[self.of_row[order]])
 
-    def unpad(self, padded: torch.Tensor) -> torch.Tensor:
-        """Undo :meth:`pad`: ``(G, L, D) -> (B, D)``."""
-        rows = padded.flatten(end_dim=1)
-        return rows if len(self) == 1 else rows.index_select(0, self._place)
+    def times(self, matrices: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        """Its user's matrix times each row: ``(G, R, Q), (B, Q) -> (B, R)``."""
+        owner, place = self.blocks
+        if len(owner) > len(self):
+            matrices = matrices.index_select(0, owner)
+        padded = x.new_zeros(len(owner) * self.block_rows, x.shape[1]).index_copy(0, place, x)
+        padded = padded.view(len(owner), self.block_rows, -1)
+        return (padded @ matrices.transpose(1, 2)).flatten(end_dim=1).index_select(0, place)
 
 
 def users_of(
@@ -84,7 +86,7 @@ def users_of(
         plan: ``meta_plan``: ``auto``, ``rows`` or ``users``.
         neighbours: Whether rows of a user may be expected to stand together, as in evaluation.
         worth_a_sort: Whether ``auto`` sorts for users where they do not. A shuffled training batch
-            has few users with several rows.
+            has few users with several rows, unless ``user_block_size`` puts them together.
     """
     if plan == "rows" or (plan == "auto" and not (neighbours or worth_a_sort)):
         return None
@@ -103,9 +105,8 @@ def generated_times(
 ) -> torch.Tensor:
     """A small generated matrix times each row, its own or its user's: ``(B, Q) -> (B, R)``.
 
-    Users of about as many rows each are one product of batches. Otherwise every row gets a matrix,
-    on a CPU for some rows at a time: those stay in its cache, where the matrices of a large batch
-    would each time be written to fresh memory.
+    Without users every row gets a matrix, on a CPU for some rows at a time: those stay in its
+    cache, where the matrices of a large batch would each time be written to fresh memory.
 
     Args:
         generator: Maps a code to the R x Q numbers of a matrix.
@@ -113,17 +114,12 @@ def generated_times(
         x: Rows, shape ``(B, Q)``.
         users: The users of the batch, where the codes are theirs.
     """
+    width = x.shape[1]
+    if users is not None:
+        return users.times(generator(code).view(len(code), -1, width), x)
     step = _CPU_ROWS if x.device.type == "cpu" else max(1, len(x))
-    if users is None:
-        made = (generator(part) for part in code.split(step))
-    else:
-        matrices = generator(code)
-        if users.even:
-            matrices = matrices.view(len(code), -1, x.shape[1])
-            return users.unpad(users.pad(x) @ matrices.transpose(1, 2))
-        made = (matrices.index_select(0, part) for part in users.of_row.split(step))
     products = [
-        each_times(matrix.view(len(rows), -1, x.shape[1]), rows)
-        for matrix, rows in zip(made, x.split(step), strict=True)
+        each_times(generator(part).view(len(part), -1, width), rows)
+        for part, rows in zip(code.split(step), x.split(step), strict=True)
     ]
     return products[0] if len(products) == 1 else torch.cat(products)

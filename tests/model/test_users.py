@@ -47,18 +47,21 @@ def test_plans_agree_in_value_and_gradient(meta_rank, plan, n_users) -> None:
         torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-4, rtol=1e-4)
 
 
-@pytest.mark.parametrize("n_users", [6, 1])
-def test_users_are_padded_and_unpadded_row_by_row(n_users) -> None:
+@pytest.mark.parametrize("neighbours", [True, False])
+@pytest.mark.parametrize("n_users", [1, 2, 6, 40])
+def test_every_row_is_multiplied_by_its_users_matrix(n_users, neighbours) -> None:
     x, _, index = batch(n_users=n_users)
-    users = BatchUsers(index)
-    padded = users.pad(x)
-    assert padded.shape == (len(index.unique()), torch.bincount(index).max(), 12)
-    for user, block in zip(users.distinct.tolist(), padded, strict=True):
-        own = x[index == user]
-        assert torch.equal(block[: len(own)], own)
-        assert not block[len(own) :].any()
-    assert torch.equal(users.unpad(padded), x)
+    index = index.sort().values if neighbours else index
+    users = BatchUsers(index, neighbours)
     assert torch.equal(users.spread(users.distinct), index)
+    matrices = torch.randn(len(users), 5, 12)
+    expected = torch.stack([matrices[u] @ row for u, row in zip(users.of_row, x, strict=True)])
+    torch.testing.assert_close(users.times(matrices, x), expected)
+    owner, place = users.blocks
+    assert torch.equal(owner[place // users.block_rows], users.of_row)
+    assert len(place.unique()) == len(place)
+    assert len(owner) <= 2 * len(users)
+    assert len(owner) * users.block_rows < 2 * len(x) + 2 * len(users)
 
 
 def test_users_are_looked_for_where_it_can_pay() -> None:

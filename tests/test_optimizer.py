@@ -119,7 +119,8 @@ def test_training_with_deferred_adam_is_training_with_adam(toy, tmp_path) -> Non
 def test_a_fused_optimizer_is_the_same_but_for_rounding(toy, tmp_path, learner) -> None:
     weights = []
     for fused in (False, True):
-        trainer, (train, *_) = make(tmp_path, learner=learner, fused_optimizer=fused)
+        settings = {"learner": learner, "fused_optimizer": fused}
+        trainer, (train, *_) = make(tmp_path, "SharedBottom", **settings)
         has_fused = learner != "rmsprop"
         (group,) = trainer.optimizer.param_groups
         assert bool(group.get("fused")) is (fused and has_fused)

@@ -154,16 +154,15 @@ class ScenarioMetaNetwork(nn.Module):
         super().__init__()
         self.encoder = KnowledgeEncoder(knowledge_size, code_size, dropout)
         self.sizes = [size, *[hidden_size] * n_layers, 1]
-        self.weights = nn.ModuleList(nn.Linear(code_size, i * o) for i, o in pairwise(self.sizes))
-        self.biases = nn.ModuleList(nn.Linear(code_size, o) for o in self.sizes[1:])
-        for (fan_in, fan_out), weight in zip(pairwise(self.sizes), self.weights, strict=True):
+        # One generator for all layers: weight and bias of the first, then of the second, and so on.
+        self.numbers = [n for i, o in pairwise(self.sizes) for n in (i * o, o)]
+        self.generate = nn.Linear(code_size, sum(self.numbers))
+        nn.init.zeros_(self.generate.weight)
+        nn.init.zeros_(self.generate.bias)
+        hidden = self.generate.bias.detach().split(self.numbers)[:-2:2]
+        for (fan_in, fan_out), weight in zip(pairwise(self.sizes), hidden, strict=False):
             # What a generated hidden layer starts from is as wide as a Xavier-normal one.
-            nn.init.zeros_(weight.weight)
-            nn.init.normal_(weight.bias, std=(2 / (fan_in + fan_out)) ** 0.5)
-        nn.init.zeros_(self.weights[-1].bias)
-        for bias in self.biases:
-            nn.init.zeros_(bias.weight)
-            nn.init.zeros_(bias.bias)
+            nn.init.normal_(weight, std=(2 / (fan_in + fan_out)) ** 0.5)
 
     def forward(self, parts: Sequence[torch.Tensor], knowledge: torch.Tensor) -> torch.Tensor:
         """Score the rows of every scenario by its tower.
@@ -175,21 +174,15 @@ class ScenarioMetaNetwork(nn.Module):
         Returns:
             Logits, one scenario's after the other, shape ``(B,)``.
         """
-        code = self.encoder(knowledge)  # (S, K)
-        layers = zip(self.weights, self.biases, pairwise(self.sizes), strict=True)
-        # Unbound once: a gradient through weight[s] would be a full tensor for every scenario.
-        generated = [
-            zip(weight(code).view(-1, o, i).unbind(), bias(code).unbind(), strict=True)
-            for weight, bias, (i, o) in layers
-        ]
-        towers = zip(*generated, strict=True)  # per scenario: (weight, bias) of every layer
-        return torch.cat([self._tower(x, t) for x, t in zip(parts, towers, strict=True)])
+        # Unbound once: a gradient through generated[s] would be a full tensor for every scenario.
+        generated = self.generate(self.encoder(knowledge)).unbind()  # S times (numbers,)
+        logits = [self._tower(x, own) for x, own in zip(parts, generated, strict=True) if len(x)]
+        return torch.cat(logits) if logits else parts[0].new_zeros(0)
 
-    @staticmethod
-    def _tower(
-        x: torch.Tensor, layers: Sequence[tuple[torch.Tensor, torch.Tensor]]
-    ) -> torch.Tensor:
-        *hidden, last = layers
+    def _tower(self, x: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
+        weights, biases = (generated.split(self.numbers)[at::2] for at in (0, 1))
+        *hidden, last = zip(weights, biases, strict=True)
         for weight, bias in hidden:
-            x = torch.relu(F.linear(x, weight, bias))
-        return F.linear(x, *last).squeeze(-1)
+            x = torch.relu(F.linear(x, weight.view(len(bias), -1), bias))
+        weight, bias = last
+        return F.linear(x, weight.view(1, -1), bias).squeeze(-1)

@@ -40,7 +40,7 @@ class BatchUsers:
 
     def spread(self, values: torch.Tensor) -> torch.Tensor:
         """What each user has, for each of its rows: ``(G, ...) -> (B, ...)``."""
-        if len(self) == 1:  # as when one user's candidates are scored
+        if len(self) == 1:
             return values.expand(len(self.of_row), *values.shape[1:])
         return values.index_select(0, self.of_row)
 
@@ -54,8 +54,6 @@ class BatchUsers:
         """User of every block, shape ``(P,)``, and place of every row in them, shape ``(B,)``."""
         n_rows, size = len(self.of_row), self.block_rows
         place = torch.arange(n_rows, device=self.of_row.device)
-        if len(self) == 1:
-            return place.new_zeros(1), place
         counts = torch.bincount(self.of_row)
         blocks = (counts + (size - 1)).div(size, rounding_mode="floor")  # of each user
         # A row's place is its rank among its user's rows, from where its user's blocks begin.
@@ -68,6 +66,8 @@ class BatchUsers:
 
     def times(self, matrices: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
         """Its user's matrix times each row: ``(G, R, Q), (B, Q) -> (B, R)``."""
+        if len(self) == 1:  # as when one user's candidates are scored
+            return x @ matrices[0].T
         owner, place = self.blocks
         if len(owner) > len(self):
             matrices = matrices.index_select(0, owner)

@@ -1,5 +1,7 @@
 """LLM4MSR, row by row: every generated matrix is written out."""
 
+from itertools import pairwise
+
 import torch
 
 from .arithmetic import dense, relu, sigmoid, weights
@@ -33,16 +35,16 @@ def user_level(w, row, knowledge):
     return row
 
 
-def scenario_level(w, row, knowledge):
-    z = code(w, "scenario_meta", knowledge)
-    n_layers = sum(n.startswith("scenario_meta.biases.") for n in w.state) // 2
+def scenario_level(w, row, knowledge, sizes):
+    numbers = dense(w.linear("scenario_meta.generate"), code(w, "scenario_meta", knowledge))
     h = row
-    for i in range(n_layers):
-        bias = dense(w.linear(f"scenario_meta.biases.{i}"), z)
-        matrix = dense(w.linear(f"scenario_meta.weights.{i}"), z).view(len(bias), len(h))
+    for i, (n_in, n_out) in enumerate(pairwise(sizes), start=1):
+        matrix, bias = numbers[: n_in * n_out].view(n_out, n_in), numbers[n_in * n_out :][:n_out]
+        numbers = numbers[n_in * n_out + n_out :]
         h = matrix @ h + bias
-        if i < n_layers - 1:
+        if i < len(sizes) - 1:
             h = relu(h)
+    assert len(numbers) == 0
     return h[0]
 
 
@@ -56,9 +58,10 @@ def score(model, slow_backbone, x, scenario, user_index):
         ]
     )
     logits = slow_backbone.score(model.backbone, changed, scenario)
+    sizes = model.scenario_meta.sizes
     return torch.stack(
         [
-            torch.as_tensor(logit) + scenario_level(w, row, table.scenario[s])
+            torch.as_tensor(logit) + scenario_level(w, row, table.scenario[s], sizes)
             for logit, row, s in zip(logits, changed, scenario.tolist(), strict=True)
         ]
     )

@@ -11,13 +11,19 @@ from speed.amazon import DATASET, prepare
 from speed.figure import Bound, Figure, Parameters, Results, Row, Settings, cpu_note
 
 _BATCHES = {"train": 3, "eval": 2}  # worked on in one turn
+# The defaults, and what makes the user level cheap.
+_VARIANTS = {"": {}, ", rank 8, blocks of 8": {"meta_rank": 8, "user_block_size": 8}}
 _KINDS = {"train": ("a training step", 1.3), "eval": ("an evaluation batch", 1.15)}
 
 
 def _cases(settings: Settings, known: dict[str, list[str]]) -> dict[str, Parameters]:
     names = settings.backbones or (known["backbones"] if settings.is_full else ["STAR", "MMoE"])
     turns = 12 if settings.is_full else 3
-    return {name: {"backbone": name, "turns": turns} for name in names}
+    return {
+        f"{name}{suffix}": {"backbone": name, "turns": turns, "settings": options}
+        for name in names
+        for suffix, options in _VARIANTS.items()
+    }
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
@@ -26,8 +32,12 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     from speed.steps import dearest, profile_steps
 
     backbone = parameters["backbone"]
-    knowledge = {"knowledge": "random", "knowledge_path": settings.knowledge_path}
-    run = build(True, f"LLM4MSR_{backbone}", settings.data_path, DATASET, knowledge)
+    options = {
+        "knowledge": "random",
+        "knowledge_path": settings.knowledge_path,
+        **parameters["settings"],
+    }
+    run = build(True, f"LLM4MSR_{backbone}", settings.data_path, DATASET, options)
     train = _first(run.loaders[0], _BATCHES["train"])
     evaluation = [batch[0] for batch in _first(run.loaders[1], _BATCHES["eval"])]
     if parameters.get("profile"):
@@ -84,14 +94,16 @@ def _in_turn(work: dict[Any, Callable[[], Any]], turns: int) -> dict[Any, tuple[
 def _rows(results: Results) -> list[Row]:
     rows = []
     for kind, (what, most) in _KINDS.items():
-        for name in results.cases:
+        for name, case in results.cases.items():
             ours, bare, ours_cpu, bare_cpu = (
                 results.series(name, f"{kind}_{side}_{clock}", "ms")
                 for clock in ("ms", "cpu_ms")
                 for side in ("whole", "bare")
             )
             bound, note = Bound("ratio", most=most), cpu_note(ours_cpu, bare_cpu)
-            rows.append(Row(f"LLM4MSR_{name}, {what}", ours, name, bare, "", bound, note))
+            rows.append(
+                Row(f"LLM4MSR_{name}, {what}", ours, case["backbone"], bare, "", bound, note)
+            )
     return rows
 
 

@@ -24,7 +24,6 @@ _FIELDS = {  # 8 features; timestamp and label are none
     "mlp_hidden_size": [128, 64, 32],
 }
 _OURS = {
-    "embedding_optimizer": "deferred_adam",
     "prompt_template": "short_video",
     "item_text_fields": ["first_level_category_name_en", "second_level_category_name_en"],
 }
@@ -32,6 +31,10 @@ _CASES: dict[str, Parameters] = {
     "STAR": {"model": "STAR", "settings": _OURS},
     "LLM4MSR_STAR, random": {"model": "LLM4MSR_STAR", "settings": {**_OURS, "knowledge": "random"}},
     "LLM4MSR_STAR, lsa": {"model": "LLM4MSR_STAR", "settings": {**_OURS, "knowledge": "lsa"}},
+    "LLM4MSR_STAR, lsa, blocks of 8": {
+        "model": "LLM4MSR_STAR",
+        "settings": {**_OURS, "knowledge": "lsa", "user_block_size": 8},
+    },
     **{
         name: {"model": "DeepFM", "settings": {}}
         for name in (_PLAIN, *(f"{_PLAIN}, {part}" for part in _PARTS))

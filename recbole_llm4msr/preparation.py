@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import recbole.data
 from recbole.data.dataset import Dataset
@@ -40,22 +41,36 @@ def data_preparation(config, dataset: Dataset) -> tuple:
     loaders = (with_scenario_sampling(config, train), *others)
     if config.uses_knowledge:
         attach_knowledge(config, [loader.dataset for loader in loaders])
-    block_size = 1 if config["user_block_size"] is None else config["user_block_size"]
-    if not isinstance(block_size, int) or block_size < 1:
-        raise ValueError(f"user_block_size: {block_size!r} is no number of rows")
+    return _packed(config, loaders)
+
+
+def _packed(config, loaders: Sequence) -> tuple:
+    """The loaders that can be, packed (``packed_loader``), in the order that options ask for."""
     packs = [config["packed_loader"] and can_pack(loader) for loader in loaders]
-    if block_size > 1 and not (packs[0] and type(loaders[0].sampler) is RandomSampler):
+    by_user = issubclass(config.model_class, LLM4MSR) and config["meta_plan"] != "rows"
+    options = {"by_user": by_user, **_blocks(config, loaders[0], packs[0])}
+    return tuple(
+        PackedLoader(loader, config["device"], **options) if pack else loader
+        for loader, pack in zip(loaders, packs, strict=True)
+    )
+
+
+def _blocks(config, train, is_packed: bool) -> dict[str, Any]:
+    """What ``user_block_size`` says of the order of the training rows."""
+    size = 1 if config["user_block_size"] is None else config["user_block_size"]
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"user_block_size: {size!r} is no number of rows")
+    if size == 1:
+        return {}
+    if not (is_packed and type(train.sampler) is RandomSampler):
         raise ValueError(
             "user_block_size needs shuffled training rows with labels, one process, and "
             "`packed_loader: True` and `scenario_sampling: natural`"
         )
-    by_user = issubclass(config.model_class, LLM4MSR) and config["meta_plan"] != "rows"
-    return tuple(
-        PackedLoader(loader, config["device"], by_user=by_user, block_size=block_size)
-        if pack
-        else loader
-        for loader, pack in zip(loaders, packs, strict=True)
-    )
+    # Rows of a user that are trained with different knowledge (knowledge_folds) share none of it.
+    has_own = KNOWLEDGE_INDEX in train.dataset.inter_feat.interaction
+    field = KNOWLEDGE_INDEX if has_own else train.dataset.uid_field
+    return {"block_size": size, "block_field": field}
 
 
 def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:

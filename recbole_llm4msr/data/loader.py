@@ -78,7 +78,8 @@ class PackedLoader:
         loader: A loader for which :func:`can_pack` holds.
         device: Where the batches are wanted. Tables that fit there live there.
         by_user: Whether an evaluation split is gone through user by user.
-        block_size: Training rows of a user that stand together in a shuffled order.
+        block_size: Training rows that stand together in a shuffled order.
+        block_field: Field in which rows that stand together are alike.
 
     Attributes:
         order: Place in the split of every row, in the order in which they are gone through, shape
@@ -92,6 +93,7 @@ class PackedLoader:
         *,
         by_user: bool = False,
         block_size: int = 1,
+        block_field: str | None = None,
     ) -> None:
         self._loader = loader
         self._is_train = isinstance(loader, TrainDataLoader)
@@ -100,6 +102,7 @@ class PackedLoader:
             dataset = loader.dataset
             self.order = torch.argsort(dataset.inter_feat[dataset.uid_field], stable=True)
         self._block_size = block_size
+        self._block_field = block_field
         self._device = torch.device(device)
         self._tables: tuple[PackedTable, ...] | None = None
 
@@ -148,9 +151,8 @@ class PackedLoader:
         elif isinstance(sampler, RandomSampler):
             order = torch.randperm(n, generator=self._loader.generator)
             if self._block_size > 1:
-                dataset = self._loader.dataset
-                user = dataset.inter_feat[dataset.uid_field]
-                order = in_blocks(order, user, self._block_size, self._loader.generator)
+                key = self._loader.dataset.inter_feat[self._block_field]
+                order = in_blocks(order, key, self._block_size, self._loader.generator)
             yield from order.to(self._table_device()).split(step)
             # torch's sampler draws the (empty) remainder of a second round when it is exhausted.
             torch.randperm(n, generator=self._loader.generator)

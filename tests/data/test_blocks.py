@@ -5,6 +5,7 @@ import torch
 
 from recbole_llm4msr import Config, create_dataset, data_preparation
 from recbole_llm4msr.data.blocks import in_blocks
+from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 from tests.test_trainer import make
 from tests.toy import toy_settings
 
@@ -49,6 +50,15 @@ def test_batches_have_fewer_users(toy, tmp_path) -> None:
         assert users[1] < users[0] / 2
     assert not torch.equal(torch.cat(blocks[0]), torch.cat(blocks[1]))
     assert torch.equal(torch.cat(blocks[0]), torch.cat(again[0]))
+
+
+def test_rows_with_knowledge_of_their_own_stand_by_that(toy, tmp_path) -> None:
+    settings = {"user_block_size": 4, "knowledge": "lsa", "knowledge_folds": 2}
+    _, (train, *_) = make(tmp_path, "LLM4MSR_SharedBottom", train_batch_size=4096, **settings)
+    (batch,) = train
+    alike = [(batch[f].diff() == 0).float().mean() for f in (KNOWLEDGE_INDEX, "user_id")]
+    assert alike[0] > 0.5
+    assert alike[1] - alike[0] < 0.1
 
 
 @pytest.mark.parametrize("meta_rank", [2, "full", "diag"])

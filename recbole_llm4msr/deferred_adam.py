@@ -26,9 +26,9 @@ class DeferredAdam(Optimizer):
         m \leftarrow \beta_1^k m, \qquad v \leftarrow \beta_2^k v
 
     Without :math:`\epsilon` the sum is :math:`m / \sqrt v` times a number that depends on
-    :math:`t` and :math:`k` alone. With it, every term of a sum has the same :math:`\epsilon`,
-    weighted by their mean: exact where :math:`\epsilon` is small or large beside the root, and
-    nearly so in between.
+    :math:`t` and :math:`k` alone. With it, the terms of a sum weigh :math:`\epsilon` alike, as
+    they do on average: exact where :math:`\epsilon` is small or large beside the root, and nearly
+    so in between.
 
     Call :meth:`read_by` for the modules that read the tables, and :meth:`settle` before a table is
     read in any other way (evaluation, a checkpoint). The learning rate of the deferred steps is the

@@ -1,7 +1,8 @@
 """Optimisers whose step costs what the batch touches, not what the vocabulary holds.
 
 A dense embedding table makes every step update every row. With sparse gradients only the rows of
-the batch are updated; the rest of the model keeps the optimiser that ``learner`` names.
+the batch are updated; the rest of the model keeps the optimiser that ``learner`` names, in torch's
+fused form.
 """
 
 from __future__ import annotations

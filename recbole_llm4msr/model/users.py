@@ -21,7 +21,7 @@ class BatchUsers:
 
     For products with a matrix per user, rows are put into *blocks*: a block has room for as many
     rows as a user has on average, L, and a user as many blocks as it needs. However uneven the
-    users are, there are at most two blocks a user, P in all, and less than two places a row.
+    users are, there are at most two blocks a user, P in all, and 2 B + G places.
 
     Args:
         index: Knowledge index of every row, shape ``(B,)``.

@@ -31,9 +31,9 @@ _CASES: dict[str, Parameters] = {
     "STAR": {"model": "STAR", "settings": _OURS},
     "LLM4MSR_STAR, random": {"model": "LLM4MSR_STAR", "settings": {**_OURS, "knowledge": "random"}},
     "LLM4MSR_STAR, lsa": {"model": "LLM4MSR_STAR", "settings": {**_OURS, "knowledge": "lsa"}},
-    "LLM4MSR_STAR, lsa, blocks of 8": {
+    "LLM4MSR_STAR, lsa, blocks of 4": {
         "model": "LLM4MSR_STAR",
-        "settings": {**_OURS, "knowledge": "lsa", "user_block_size": 8},
+        "settings": {**_OURS, "knowledge": "lsa", "user_block_size": 4},
     },
     **{
         name: {"model": "DeepFM", "settings": {}}

@@ -8,6 +8,7 @@ from recbole.trainer import Trainer
 from recbole.utils import ModelType, init_seed
 
 from recbole_llm4msr import CheckpointError, Config, create_dataset, data_preparation, get_trainer
+from recbole_llm4msr.compat import load_checkpoint
 from recbole_llm4msr.trainer import MultiScenarioTrainer, ScenarioTrainerMixin
 from tests.toy import toy_settings
 
@@ -52,7 +53,7 @@ def test_two_runs_of_one_second_keep_a_checkpoint_each(toy, tmp_path) -> None:
     files = [Path(trainer.saved_model_file) for trainer in (first, second)]
     assert sorted((tmp_path / "saved").glob("*")) == sorted(files)
     for trainer, file in zip((first, second), files, strict=True):
-        kept = torch.load(file, weights_only=False)["state_dict"]
+        kept = load_checkpoint(file)["state_dict"]
         assert all(torch.equal(kept[name], v) for name, v in trainer.model.state_dict().items())
 
 
@@ -100,7 +101,7 @@ def test_a_compiled_model_learns_what_a_plain_one_does(toy, tmp_path) -> None:
     for choice in (False, True):
         trainer, (train, valid, _) = make(tmp_path, "SharedBottom", epochs=1, torch_compile=choice)
         results.append(trainer.fit(train, valid)[1])
-        state = torch.load(trainer.saved_model_file, weights_only=False)["state_dict"]
+        state = load_checkpoint(trainer.saved_model_file)["state_dict"]
         assert not any("_orig_mod" in name for name in state)
     assert results[0] == pytest.approx(results[1], abs=1e-5)
 

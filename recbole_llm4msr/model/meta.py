@@ -180,9 +180,9 @@ class ScenarioMetaNetwork(nn.Module):
         return torch.cat(logits) if logits else parts[0].new_zeros(0)
 
     def _tower(self, x: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
-        weights, biases = (generated.split(self.numbers)[at::2] for at in (0, 1))
-        *hidden, last = zip(weights, biases, strict=True)
+        numbers = generated.split(self.numbers)
+        layers = zip(numbers[::2], numbers[1::2], strict=True)
+        *hidden, last = ((weight.view(len(bias), -1), bias) for weight, bias in layers)
         for weight, bias in hidden:
-            x = torch.relu(F.linear(x, weight.view(len(bias), -1), bias))
-        weight, bias = last
-        return F.linear(x, weight.view(1, -1), bias).squeeze(-1)
+            x = torch.relu(F.linear(x, weight, bias))
+        return F.linear(x, *last).squeeze(-1)

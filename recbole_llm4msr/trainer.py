@@ -49,6 +49,11 @@ class ScenarioTrainerMixin:
         """RecBole's optimiser; with sparse tables, one of their own beside it."""
         choice = self._embedding_optimizer()
         tables = make_tables_sparse(self.model, choice) if "params" not in kwargs else []
+        rate = self.config["embedding_learning_rate"]
+        if rate and not tables and "params" not in kwargs:
+            raise ValueError(
+                "embedding_learning_rate needs a sparse `embedding_optimizer`; here no table is"
+            )
         if not tables:
             return self._fused(super()._build_optimizer(**kwargs))
         if self.weight_decay:
@@ -56,8 +61,7 @@ class ScenarioTrainerMixin:
         sparse = {id(table.weight) for table in tables}
         rest = [p for p in self.model.parameters() if id(p) not in sparse]
         dense = self._fused(super()._build_optimizer(params=rest, **kwargs))
-        rate = self.config["embedding_learning_rate"] or self.learning_rate
-        return hybrid(dense, tables, choice, rate)
+        return hybrid(dense, tables, choice, rate or self.learning_rate)
 
     def _fused(self, optimizer: Optimizer) -> Optimizer:
         return fuse(optimizer, self.device) if self.config["fused_optimizer"] else optimizer
@@ -68,8 +72,6 @@ class ScenarioTrainerMixin:
         needs_dense = self.clip_grad_norm or self.weight_decay or self.learner.lower() != "adam"
         if choice == "auto" and needs_dense:
             choice = "dense"
-        if choice == "dense" and self.config["embedding_learning_rate"]:
-            raise ValueError("embedding_learning_rate needs a sparse `embedding_optimizer`")
         if choice != "dense" and self.clip_grad_norm:
             raise ValueError("clip_grad_norm needs `embedding_optimizer: dense`")
         return choice

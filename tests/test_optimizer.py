@@ -188,6 +188,8 @@ def test_contradictions_are_named(toy, tmp_path) -> None:
         make(tmp_path, embedding_optimizer="sparse_adam", clip_grad_norm={"max_norm": 1})
     with pytest.raises(ValueError, match="embedding_learning_rate needs"):
         make(tmp_path, embedding_optimizer="dense", embedding_learning_rate=0.1)
+    with pytest.raises(ValueError, match="embedding_learning_rate needs"):
+        make(tmp_path, embedding_learning_rate=0.1)  # auto, and no large table
 
 
 def test_tables_may_have_a_learning_rate_of_their_own(toy, tmp_path) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
-from torch.optim import Optimizer
+
+from recbole_llm4msr.row_wise import TableOptimizer
 
 
-class DeferredAdam(Optimizer):
+class DeferredAdam(TableOptimizer):
     r"""Adam, with the steps of a row that rests put off until it is read again.
 
     Dense Adam moves a row on after its gradient has become zero, for as long as its first moment
@@ -74,22 +75,16 @@ class DeferredAdam(Optimizer):
             group = next(g for g in groups if any(p is table.weight for p in g["params"]))
             self._advance(table.weight, args[0].flatten(), None, group)
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
-        """Update the rows that have a gradient."""
-        for group in self.param_groups:
-            for table in group["params"]:
-                if table.grad is None:
-                    continue
-                if not self.state[table]:
-                    self.state[table] = {
-                        "step": 0,
-                        "mean": torch.zeros_like(table, memory_format=torch.preserve_format),
-                        "square": torch.zeros_like(table, memory_format=torch.preserve_format),
-                        "last": torch.zeros(len(table), dtype=torch.int32, device=table.device),
-                    }
-                self._advance(table, *_rows_of(table.grad), group)
-                self.state[table]["step"] += 1
+    def _update(self, table, rows, grad, group) -> None:
+        if not self.state[table]:
+            self.state[table] = {
+                "step": 0,
+                "mean": torch.zeros_like(table, memory_format=torch.preserve_format),
+                "square": torch.zeros_like(table, memory_format=torch.preserve_format),
+                "last": torch.zeros(len(table), dtype=torch.int32, device=table.device),
+            }
+        self._advance(table, rows, grad, group)
+        self.state[table]["step"] += 1
 
     @torch.no_grad()
     def settle(self, rows_at_a_time: int = 1 << 20) -> None:
@@ -159,17 +154,6 @@ class DeferredAdam(Optimizer):
         sums = self._sums[key]
         decayed = torch.cat([torch.exp(rested * math.log(d)) for d in _decays(betas)], dim=1)
         return (F.embedding(last, sums) - sums[step] * decayed).split(1, dim=1)
-
-
-def _rows_of(grad: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Rows that have a gradient, ``(n,)``, and their gradients, ``(n, D)``.
-
-    A table that a loss reads as a whole has a dense gradient: all its rows.
-    """
-    if not grad.is_sparse:
-        return torch.arange(len(grad), device=grad.device), grad
-    grad = grad.coalesce()
-    return grad.indices()[0], grad.values()
 
 
 def _decays(betas: tuple[float, float]) -> tuple[float, float]:

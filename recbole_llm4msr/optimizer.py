@@ -7,116 +7,18 @@ fused form.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
 from torch.optim import SGD, Adam, Optimizer, SparseAdam
 
 from recbole_llm4msr.deferred_adam import DeferredAdam
+from recbole_llm4msr.row_wise import RowWiseAdagrad, RowWiseAdam
 
 #: `auto` makes tables sparse from this many rows on; below, a dense step is no slower.
 AUTO_ROWS = 500_000
-
-
-class _RowWise(Optimizer):
-    """An optimiser of embedding tables with sparse gradients, which touches only their rows."""
-
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> None:
-        """Update the rows that have a gradient."""
-        for group in self.param_groups:
-            for table in group["params"]:
-                if table.grad is None:
-                    continue
-                grad = table.grad.coalesce()
-                rows, g = grad.indices()[0], grad.values()  # (n,), (n, D)
-                table.index_add_(0, rows, self._step_of(table, rows, g, group), alpha=-group["lr"])
-
-    def _step_of(
-        self, table: nn.Parameter, rows: torch.Tensor, g: torch.Tensor, group: dict[str, Any]
-    ) -> torch.Tensor:
-        """Update the state of ``rows`` (n,) by their gradients (n, D); their steps, (n, D)."""
-        raise NotImplementedError
-
-
-class RowWiseAdagrad(_RowWise):
-    r"""Adagrad with one accumulator per row of an embedding table.
-
-    .. math::
-        G_r \leftarrow G_r + \tfrac{1}{D}\lVert g_r \rVert^2, \qquad
-        w_r \leftarrow w_r - \eta\, g_r / (\sqrt{G_r} + \epsilon)
-
-    The state is a D-th of a table. Only rows with a gradient are touched.
-
-    Reference:
-        Dheevatsa Mudigere et al. "Software-Hardware Co-design for Fast and Scalable Training of
-        Deep Learning Recommendation Models." ISCA 2022, section 4.1.2 (row-wise sparse AdaGrad).
-
-    Args:
-        params: Embedding tables whose gradients are sparse.
-        lr: Learning rate.
-        eps: Added to the root.
-    """
-
-    def __init__(self, params: Iterable[nn.Parameter], lr: float, eps: float = 1e-8) -> None:
-        super().__init__(params, {"lr": lr, "eps": eps})
-
-    def _step_of(self, table, rows, g, group) -> torch.Tensor:
-        state = self.state[table]
-        if not state:
-            state["sum"] = table.new_zeros(len(table))
-        state["sum"].index_add_(0, rows, g.square().mean(dim=1))
-        return g / state["sum"][rows].sqrt_().add_(group["eps"]).unsqueeze(1)
-
-
-class RowWiseAdam(_RowWise):
-    r"""Adam with one second moment per row of an embedding table; a row at rest stays as it is.
-
-    .. math::
-        m_r \leftarrow \beta_1 m_r + (1 - \beta_1) g_r, \qquad
-        v_r \leftarrow \beta_2 v_r + (1 - \beta_2) \tfrac{1}{D}\lVert g_r \rVert^2, \qquad
-        w_r \leftarrow w_r - \eta\, \hat m_r / (\sqrt{\hat v_r} + \epsilon)
-
-    with the moments corrected for their start at zero as in Adam, by the number of steps. The state
-    is about a table, half of Adam's.
-
-    Reference:
-        Diederik P. Kingma and Jimmy Ba. "Adam: A Method for Stochastic Optimization." ICLR 2015,
-        algorithm 1, with the second moment averaged over a row.
-
-    Args:
-        params: Embedding tables whose gradients are sparse.
-        lr: Learning rate.
-        betas: Decay of the first and of the second moment.
-        eps: Added to the root.
-    """
-
-    def __init__(
-        self,
-        params: Iterable[nn.Parameter],
-        lr: float,
-        betas: tuple[float, float] = (0.9, 0.999),
-        eps: float = 1e-8,
-    ) -> None:
-        super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
-
-    def _step_of(self, table, rows, g, group) -> torch.Tensor:
-        state, (beta1, beta2) = self.state[table], group["betas"]
-        if not state:
-            state["step"] = 0
-            state["mean"] = torch.zeros_like(table, memory_format=torch.preserve_format)
-            state["square"] = table.new_zeros(len(table))
-        state["step"] += 1
-        mean = F.embedding(rows, state["mean"]).lerp_(g, 1 - beta1)
-        square = state["square"][rows].lerp_(g.square().mean(dim=1), 1 - beta2)
-        state["mean"].index_copy_(0, rows, mean)
-        state["square"].index_copy_(0, rows, square)
-        mean = mean / (1 - beta1 ** state["step"])
-        square = square / (1 - beta2 ** state["step"])
-        return mean / square.sqrt_().add_(group["eps"]).unsqueeze(1)
 
 
 class HybridOptimizer:
@@ -125,9 +27,11 @@ class HybridOptimizer:
     Args:
         dense: Optimiser of the dense parameters.
         sparse: Optimiser of the tables.
+        choice: What ``embedding_optimizer`` calls that one.
     """
 
-    def __init__(self, dense: Optimizer, sparse: Optimizer) -> None:
+    def __init__(self, dense: Optimizer, sparse: Optimizer, choice: str) -> None:
+        self.choice = choice
         self.parts = {"dense": dense, "sparse": sparse}
 
     @property
@@ -151,21 +55,29 @@ class HybridOptimizer:
             self.parts["sparse"].settle()
 
     def state_dict(self) -> dict[str, Any]:
-        """State of both, by name."""
-        return {name: part.state_dict() for name, part in self.parts.items()}
+        """State of both, by name, and the choice."""
+        parts = {name: part.state_dict() for name, part in self.parts.items()}
+        return {"embedding_optimizer": self.choice, **parts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore both.
-
-        Raises:
-            ValueError: The state is that of another kind of optimiser.
-        """
-        if set(state) != set(self.parts):
-            raise ValueError(
-                "The checkpoint was trained with embedding_optimizer: dense; resume it with that."
-            )
+        """Restore both."""
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
+
+
+def check_choice(optimizer: Optimizer | HybridOptimizer, state: dict[str, Any]) -> None:
+    """Compare the optimiser of the tables with the one that a state was saved by.
+
+    Raises:
+        ValueError: They are of two kinds.
+    """
+    here = getattr(optimizer, "choice", "dense")
+    there = state.get("embedding_optimizer", "dense")
+    if here != there:
+        raise ValueError(
+            f"The checkpoint was trained with embedding_optimizer: {there}, and here it is {here}; "
+            "resume it with the one it was trained with."
+        )
 
 
 def fuse(optimizer: Optimizer, device: torch.device) -> Optimizer:
@@ -217,8 +129,8 @@ def hybrid(
     dense: Optimizer, tables: list[nn.Embedding], choice: str, learning_rate: float
 ) -> HybridOptimizer:
     """Put the optimiser of the sparse tables beside that of the rest."""
-    kind = DeferredAdam if choice == "auto" else _SPARSE[choice]
-    sparse = kind([table.weight for table in tables], lr=learning_rate)
+    choice = "deferred_adam" if choice == "auto" else choice
+    sparse = _SPARSE[choice]([table.weight for table in tables], lr=learning_rate)
     if isinstance(sparse, DeferredAdam):
         sparse.read_by(tables)
-    return HybridOptimizer(dense, sparse)
+    return HybridOptimizer(dense, sparse, choice)

@@ -24,7 +24,13 @@ from recbole_llm4msr import compat
 from recbole_llm4msr.distributed import GradientAveraging
 from recbole_llm4msr.evaluation import ScenarioCollector, ScenarioEvaluator
 from recbole_llm4msr.files import whole_file
-from recbole_llm4msr.optimizer import HybridOptimizer, fuse, hybrid, make_tables_sparse
+from recbole_llm4msr.optimizer import (
+    HybridOptimizer,
+    check_choice,
+    fuse,
+    hybrid,
+    make_tables_sparse,
+)
 
 
 class ScenarioTrainerMixin:
@@ -178,8 +184,9 @@ class ScenarioTrainerMixin:
 
         Raises:
             FileNotFoundError, CheckpointError: It is no checkpoint, or not only one.
+            ValueError: Its embedding tables were trained by another optimiser.
         """
-        compat.load_checkpoint(resume_file)
+        check_choice(self.optimizer, compat.load_checkpoint(resume_file)["optimizer"])
         super().resume_checkpoint(resume_file)
 
 

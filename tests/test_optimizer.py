@@ -5,12 +5,8 @@ import torch
 from torch import nn
 
 from recbole_llm4msr.deferred_adam import DeferredAdam, endless_sums
-from recbole_llm4msr.optimizer import (
-    HybridOptimizer,
-    RowWiseAdagrad,
-    RowWiseAdam,
-    make_tables_sparse,
-)
+from recbole_llm4msr.optimizer import HybridOptimizer, make_tables_sparse
+from recbole_llm4msr.row_wise import RowWiseAdagrad, RowWiseAdam
 from tests.test_trainer import make
 
 
@@ -144,9 +140,19 @@ def test_sparse_training_learns_and_resumes(toy, tmp_path, choice: str) -> None:
     assert other.evaluate(test, load_best_model=False) == trainer.evaluate(
         test, load_best_model=False
     )
-    dense, _ = make(tmp_path, embedding_optimizer="dense")
-    with pytest.raises((ValueError, KeyError)):
-        dense.resume_checkpoint(trainer.saved_model_file)
+
+
+@pytest.mark.parametrize(
+    ("saved_by", "resumed_by"),
+    [("deferred_adam", "rowwise_adam"), ("sparse_adam", "dense"), ("dense", "deferred_adam")],
+)
+def test_a_checkpoint_is_not_resumed_by_another_optimiser(toy, tmp_path, saved_by, resumed_by):
+    trainer, (train, *_) = make(tmp_path, embedding_optimizer=saved_by)
+    trainer._train_epoch(train, 0)
+    trainer._save_checkpoint(0)
+    other, _ = make(tmp_path, embedding_optimizer=resumed_by)
+    with pytest.raises(ValueError, match=f"optimizer: {saved_by}, and here it is {resumed_by}"):
+        other.resume_checkpoint(trainer.saved_model_file)
 
 
 def test_the_first_step_of_sparse_adam_is_adams(toy, tmp_path) -> None:

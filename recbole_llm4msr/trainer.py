@@ -147,10 +147,9 @@ class ScenarioTrainerMixin:
         rows = collector.get_data_struct()
         order = getattr(eval_data, "order", None)
         if order is not None:
-            place = torch.argsort(order)
-            for key in collector.keys:
-                if key in rows:
-                    rows.set(key, rows.get(key)[place])
+            for key in filter(rows.__contains__, collector.keys):
+                values = rows.get(key)
+                rows.set(key, torch.empty_like(values).index_copy_(0, order, values))
         return rows
 
     def _map_reduce(self, result: dict[str, float], num_sample: int) -> dict[str, float]:

@@ -129,25 +129,30 @@ def run_study(study: Study, runner: Runner) -> list[Run]:
 
 def planned(study: Study) -> int:
     """How many runs a study is."""
-    points = len(tuning.trials(study.space, study.tune, study.seeds[0])) if study.tune else 0
-    tuned = sum(entry.tuned_as is None for entry in study.entries)
-    return points * tuned + len(study.entries) * len(study.seeds)
+    return len(_trials(study)) + len(study.entries) * len(study.seeds)
+
+
+def _trials(study: Study) -> list[Job]:
+    """The trials of every entry that is tuned, all with the first seed."""
+    seed = study.seeds[0]
+    return [
+        _job(study, entry, seed, point, "trial")
+        for entry in study.entries
+        if study.tune and entry.tuned_as is None
+        for point in tuning.trials(study.space_of(entry), study.tune, seed)
+    ]
 
 
 def _tune(study: Study, runner: Runner) -> dict[str, dict]:
     """The best settings of every entry that is tuned, by its label."""
-    seed = study.seeds[0]
-    points = tuning.trials(study.space, study.tune, seed)
-    entries = [entry for entry in study.entries if entry.tuned_as is None]
-    jobs = [_job(study, entry, seed, point, "trial") for entry in entries for point in points]
-    runs = runner.run(jobs)
+    runs = runner.run(_trials(study))
     metric = str(study.settings.get("valid_metric", "auc")).lower()
     found = {}
-    for entry in entries:
+    for entry in study.entries:
         own = [run for run in runs if run.run == entry.label]
         if own:
             won = tuning.best(own, metric, metric_bigger(metric))
-            found[entry.label] = {key: won.settings[key] for key in study.space}
+            found[entry.label] = {key: won.settings[key] for key in study.space_of(entry)}
     return found
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from recbole_llm4msr.config.keys import known_keys, unknown_keys
+from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys
 
 #: First seed of a study that names only how many; RecBole's default.
 FIRST_SEED = 2020
@@ -29,6 +29,7 @@ class Entry:
         settings: Configuration beyond that of the whole study.
         baseline: Label of the entry that it is compared with, if any.
         tuned_as: Label of the entry whose tuned settings it takes over instead of being tuned.
+        space: What is searched for it instead of the study's, where its options have other names.
     """
 
     label: str
@@ -36,6 +37,7 @@ class Entry:
     settings: Mapping[str, Any] = field(default_factory=dict)
     baseline: str | None = None
     tuned_as: str | None = None
+    space: Mapping[str, list] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Study:
         seeds: Seeds; every entry is trained with each.
         settings: Configuration of all entries.
         tune: Trials of tuning per entry; 0 trains with the defaults.
-        space: What is searched, the same for every entry: values by key.
+        space: What is searched, the same for every entry that has such options: values by key.
     """
 
     dataset: str
@@ -76,12 +78,22 @@ class Study:
                 raise StudyError(f"{entry.label}: {entry.tuned_as} is not tuned itself")
         if self.tune and not self.space:
             raise StudyError("tune: nothing to search; give `space`, values by key")
-        for where in (self.settings, self.space, *(entry.settings for entry in self.entries)):
+        for where in (self.settings, self.space):
             _refuse_unknown(where, known_keys())
+        for entry in self.entries:
+            for key in (*entry.settings, *entry.space):
+                _refuse_unknown([key], known_keys())
+                if key not in keys_of(entry.model):
+                    raise StudyError(f"{entry.label}: {key!r} is no option of {entry.model}")
 
     def entry(self, label: str) -> Entry:
         """The entry of this label."""
         return next(entry for entry in self.entries if entry.label == label)
+
+    def space_of(self, entry: Entry) -> Mapping[str, list]:
+        """What is searched for an entry: nothing that its model would not read."""
+        mine = keys_of(entry.model)
+        return entry.space or {key: of for key, of in self.space.items() if key in mine}
 
 
 def from_models(models: list[str], **study: Any) -> Study:
@@ -164,6 +176,6 @@ def with_baseline(study: Study, baseline: str) -> Study:
     return replace(study, entries=entries)
 
 
-def _refuse_unknown(given: Mapping[str, Any], known: set[str] | frozenset[str]) -> None:
+def _refuse_unknown(given: Iterable[str], known: set[str] | frozenset[str]) -> None:
     for key, near in unknown_keys(given, known).items():
         raise StudyError(f"unknown key {key!r}" + (f": did you mean {near}?" if near else ""))

@@ -56,21 +56,41 @@ def properties_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "properties"
 
 
-def _keys_in(folder: Path) -> set[str]:
-    return {
-        key
+def _files() -> list[Path]:
+    """Every yaml file of RecBole or of this package that sets options."""
+    return [
+        file
+        for folder in (_RECBOLE_PROPERTIES, properties_folder())
         for file in folder.rglob("*.yaml")
         if "prompts" not in file.parts and not file.name.endswith("url.yaml")
-        for key in _KEY.findall(file.read_text(encoding="utf-8"))
-    }
+    ]
+
+
+def _keys_in(files: Iterable[Path]) -> set[str]:
+    return {key for file in files for key in _KEY.findall(file.read_text(encoding="utf-8"))}
 
 
 @cache
 def known_keys() -> frozenset[str]:
     """Every key that a yaml of RecBole or of this package mentions, or that RecBole reads."""
-    return frozenset(
-        _READ_WITHOUT_DEFAULT | _keys_in(_RECBOLE_PROPERTIES) | _keys_in(properties_folder())
-    )
+    return frozenset(_READ_WITHOUT_DEFAULT | _keys_in(_files()))
+
+
+@cache
+def keys_of(model: str) -> frozenset[str]:
+    """The known keys without those that are options of other models only.
+
+    Every key of a model that no yaml file is named after, as of one from another package.
+    """
+    names = {model.removeprefix("LLM4MSR_")}
+    if model not in names:
+        names.add("LLM4MSR")
+    of_models = [file for file in _files() if file.parent.name == "model"]
+    own = [file for file in of_models if file.stem in names]
+    if names - {file.stem for file in own}:
+        return known_keys()
+    rest = [file for file in _files() if file not in of_models]
+    return frozenset(_READ_WITHOUT_DEFAULT | _keys_in(rest) | _keys_in(own))
 
 
 def unknown_keys(keys: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:

@@ -122,9 +122,10 @@ class LLM4MSR(AbstractRecommender):
         self.meta_plan = config["meta_plan"]
         if self.meta_plan not in PLANS:
             raise ValueError(f"meta_plan: {self.meta_plan!r} is none of {', '.join(PLANS)}")
-        is_full = config["meta_rank"] == "full" and bool(config["use_user_meta"])
+        #: Whether rows of a user stand together in training too.
+        self.in_blocks = (config["user_block_size"] or 1) > 1
         #: Whether looking for the users of a shuffled training batch may pay.
-        self.sorts_users = is_full or (config["user_block_size"] or 1) > 1
+        self.sorts_users = config["meta_rank"] == "full" and bool(config["use_user_meta"])
         knowledge = getattr(dataset, "knowledge", None)
         if knowledge is None and reads_knowledge(config) and config["knowledge"] != "none":
             raise ValueError(
@@ -179,27 +180,32 @@ class LLM4MSR(AbstractRecommender):
         """Logits of a batch, shape ``(B,)``."""
         if self.user_meta is None and self.scenario_meta is None and self.item_meta is None:
             return self.backbone(interaction)
-        scenario = self.backbone.scenario_of(interaction)  # (B,)
-        # Sorted once, here: all that runs by scenario below finds its rows in order.
-        groups = ScenarioGroups(scenario, self.backbone.n_scenarios)
-        x = groups.sort(self.backbone.embed(interaction))  # (B, D)
+        x = self.backbone.embed(interaction)  # (B, D)
         if self.user_meta is not None or self.item_meta is not None:
-            index = groups.sort(self.knowledge_index(interaction))  # (B,)
+            # Before the rows are sorted by scenario, while those of a user stand together.
+            index = self.knowledge_index(interaction)  # (B,)
             users = users_of(
-                index, self.meta_plan, neighbours=not self.training, worth_a_sort=self.sorts_users
+                index,
+                self.meta_plan,
+                neighbours=self.in_blocks or not self.training,
+                worth_a_sort=self.sorts_users,
             )
             distinct = index if users is None else users.distinct
             user = self.knowledge.user.index_select(0, distinct)  # (B or G, d)
         if self.user_meta is not None:
             x = self.user_meta(x, user, users)
+        # Sorted once, here: all that runs by scenario below finds its rows in order.
+        scenario = self.backbone.scenario_of(interaction)  # (B,)
+        groups = ScenarioGroups(scenario, self.backbone.n_scenarios)
+        x = groups.sort(x)
         logit = self.backbone.score(x, groups.sort(scenario))  # (B,)
         if self.scenario_meta is not None:
             logit = logit + self.scenario_meta(x.split(groups.sizes), self.knowledge.scenario)
+        logit = groups.restore(logit)
         if self.item_meta is not None:
-            item = groups.sort(interaction[self.ITEM_ID])  # (B,)
-            item = self.knowledge.item.index_select(0, item)  # (B, d_i)
+            item = self.knowledge.item.index_select(0, interaction[self.ITEM_ID])  # (B, d_i)
             logit = logit + self.item_meta(user, item, users)
-        return groups.restore(logit)
+        return logit
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
         """The backbone's own loss on the logits of the whole model."""

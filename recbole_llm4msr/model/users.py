@@ -84,9 +84,10 @@ def users_of(
     Args:
         index: Knowledge index of every row, shape ``(B,)``.
         plan: ``meta_plan``: ``auto``, ``rows`` or ``users``.
-        neighbours: Whether rows of a user may be expected to stand together, as in evaluation.
-        worth_a_sort: Whether ``auto`` sorts for users where they do not. A shuffled training batch
-            has few users with several rows, unless ``user_block_size`` puts them together.
+        neighbours: Whether rows of a user may be expected to stand together, as in evaluation and
+            with ``user_block_size``.
+        worth_a_sort: Whether ``auto`` sorts for users where they do not: a shuffled training batch
+            has few users with several rows.
     """
     if plan == "rows" or (plan == "auto" and not (neighbours or worth_a_sort)):
         return None

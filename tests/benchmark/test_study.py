@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from recbole.model import context_aware_recommender
 
+from recbole_llm4msr.benchmark.runner import planned
 from recbole_llm4msr.benchmark.study import (
     Entry,
     Study,
@@ -64,6 +65,7 @@ def test_a_study_file(tmp_path) -> None:
         (("dataset: toy\n", ""), "dataset missing"),
         (("space: {learning_rate: [0.01]}\n", ""), "nothing to search"),
         (("  STAR:", "  STAR: {"), "not valid yaml"),
+        (("  STAR:", "  STAR: {space: {dropout_probs: [0.1]}}"), "'dropout_probs' is no option of"),
     ],
 )
 def test_what_cannot_be_meant_is_refused_with_the_files_name(tmp_path, change, message) -> None:
@@ -94,6 +96,21 @@ def test_trials_are_different_points_of_the_grid_the_same_for_a_seed() -> None:
     assert all(point["a"] in space["a"] and point["b"] in space["b"] for point in drawn)
     assert any(drawn != trials(space, 4, seed=seed) for seed in range(2, 9))
     assert len(trials(space, 6, seed=1)) == len(trials(space, 99, seed=1)) == 6
+
+
+def test_only_options_that_a_model_has_are_searched() -> None:
+    space = {"learning_rate": [0.1, 0.2], "dropout_prob": [0.0, 0.5]}
+    own = {"dropout_probs": [[0.0, 0.0, 0.0], [0.2, 0.2, 0.2]]}
+    entries = (
+        Entry("STAR", "STAR"),
+        Entry("AutoInt", "AutoInt"),  # RecBole's AutoInt has a list of dropout probabilities
+        Entry("AutoInt, its own", "AutoInt", space=own),
+    )
+    study = Study("toy", entries, tune=9, space=space)
+    assert study.space_of(entries[0]) == space
+    assert study.space_of(entries[1]) == {"learning_rate": [0.1, 0.2]}
+    assert study.space_of(entries[2]) == own
+    assert planned(study) == 4 + 2 + 2 + 3
 
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"

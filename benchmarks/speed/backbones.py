@@ -12,7 +12,11 @@ from speed.figure import Bound, Figure, Parameters, Results, Row, Settings, cpu_
 
 _BATCHES = {"train": 3, "eval": 2}  # worked on in one turn
 # The defaults, and what makes the user level cheap.
-_VARIANTS = {"": {}, ", rank 8, blocks of 4": {"meta_rank": 8, "user_block_size": 4}}
+_VARIANTS = {
+    "": {},
+    ", rank 8, blocks of 4": {"meta_rank": 8, "user_block_size": 4},
+    ", diagonal, blocks of 4": {"meta_rank": "diag", "user_block_size": 4},
+}
 _KINDS = {"train": ("a training step", 1.3), "eval": ("an evaluation batch", 1.15)}
 
 

@@ -34,15 +34,30 @@ def each_times(matrices: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
     return (matrices * x.unsqueeze(1)).sum(dim=-1)
 
 
-def tanh(x: torch.Tensor) -> torch.Tensor:
-    r"""Hyperbolic tangent of any shape, to 1e-7; zero stays zero.
+class _Tanh(torch.autograd.Function):
+    """tanh x = 2 sigmoid(2x) - 1, made in one piece of memory; the gradient is that of tanh."""
 
-    On a CPU torch's sigmoid is several times as fast as its tanh. Below single precision
-    :math:`2 \sigma(2x) - 1` would lose what is near zero.
+    @staticmethod
+    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
+        y = (x + x).sigmoid_().mul_(2).sub_(1)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor) -> torch.Tensor:
+        (y,) = ctx.saved_tensors
+        return torch.ops.aten.tanh_backward(grad, y)
+
+
+def tanh(x: torch.Tensor) -> torch.Tensor:
+    """Hyperbolic tangent of any shape, to 1e-7; zero stays zero.
+
+    On a CPU torch's sigmoid is several times as fast as its tanh. Below single precision a sigmoid
+    would lose what is near zero.
     """
     if x.device.type != "cpu" or x.dtype != torch.float32:
         return torch.tanh(x)
-    return 2 * torch.sigmoid(2 * x) - 1
+    return _Tanh.apply(x)
 
 
 class ScenarioGroups:

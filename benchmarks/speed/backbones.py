@@ -12,7 +12,7 @@ from speed.figure import Bound, Figure, Parameters, Results, Row, Settings, cpu_
 
 _BATCHES = {"train": 3, "eval": 2}  # worked on in one turn
 # The defaults, and what makes the user level cheap.
-_VARIANTS = {
+VARIANTS = {
     "": {},
     ", rank 8, blocks of 4": {"meta_rank": 8, "user_block_size": 4},
     ", diagonal, blocks of 4": {"meta_rank": "diag", "user_block_size": 4},
@@ -24,24 +24,34 @@ def _cases(settings: Settings, known: dict[str, list[str]]) -> dict[str, Paramet
     names = settings.backbones or (known["backbones"] if settings.is_full else ["STAR", "MMoE"])
     turns = 12 if settings.is_full else 3
     return {
-        f"{name}{suffix}": {"backbone": name, "turns": turns, "settings": options}
+        f"{name}{suffix}": {
+            "backbone": name,
+            "dataset": DATASET,
+            "turns": turns,
+            "settings": {},
+            "variant": options,
+        }
         for name in names
-        for suffix, options in _VARIANTS.items()
+        for suffix, options in VARIANTS.items()
     }
 
 
-def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Both models in one process, on the same batches, in turn."""
+def measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
+    """Both models in one process, on the same batches, in turn.
+
+    ``settings`` of the parameters are those of both models, ``variant`` those of the whole one.
+    """
     from speed.build import build, config_of, model_of
     from speed.steps import dearest, profile_steps
 
-    backbone = parameters["backbone"]
+    backbone, dataset = parameters["backbone"], parameters["dataset"]
     options = {
         "knowledge": "random",
         "knowledge_path": settings.knowledge_path,
         **parameters["settings"],
+        **parameters["variant"],
     }
-    run = build(True, f"LLM4MSR_{backbone}", settings.data_path, DATASET, options)
+    run = build(True, f"LLM4MSR_{backbone}", settings.data_path, dataset, options)
     train = _first(run.loaders[0], _BATCHES["train"])
     evaluation = [batch[0] for batch in _first(run.loaders[1], _BATCHES["eval"])]
     if parameters.get("profile"):
@@ -49,11 +59,11 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
         _predict(run.model, evaluation)
         scoring = dearest(lambda: _predict(run.model, evaluation), len(evaluation))
         return {"profiles": {"training": training, "evaluation": scoring}}
-    config = config_of(True, backbone, settings.data_path, DATASET, {})
+    config = config_of(True, backbone, settings.data_path, dataset, parameters["settings"])
     bare, trainer = model_of(config, run.loaders[0].dataset)
     work = {
-        ("train", "bare"): lambda: trainer._train_epoch(train, 0),
-        ("train", "whole"): lambda: run.trainer._train_epoch(train, 0),
+        ("train", "bare"): lambda: _train(trainer, train),
+        ("train", "whole"): lambda: _train(run.trainer, train),
         ("eval", "bare"): lambda: _predict(bare, evaluation),
         ("eval", "whole"): lambda: _predict(run.model, evaluation),
     }
@@ -69,16 +79,30 @@ def _first(loader: Any, n: int) -> list:
     return [batch for batch, _ in zip(loader, range(n), strict=False)]
 
 
-def _predict(model: Any, batches: list) -> None:
+def _train(trainer: Any, batches: list) -> tuple[float, float]:
+    """Wall and CPU seconds of the steps alone, without what ends an epoch."""
+    from speed.steps import Watched
+
+    watched = Watched(batches)
+    trainer._train_epoch(watched, 0)
+    return sum(watched.wall), sum(watched.cpu)
+
+
+def _predict(model: Any, batches: list) -> tuple[float, float]:
+    """Wall and CPU seconds."""
     import torch
 
+    wall, cpu = perf_counter(), process_time()
     model.eval()
     with torch.no_grad():
         for batch in batches:
             model.predict(batch)
+    return perf_counter() - wall, process_time() - cpu
 
 
-def _in_turn(work: dict[Any, Callable[[], Any]], turns: int) -> dict[Any, tuple[float, float]]:
+def _in_turn(
+    work: dict[Any, Callable[[], tuple[float, float]]], turns: int
+) -> dict[Any, tuple[float, float]]:
     """Medians of wall and CPU seconds; two turns more that do not count come first.
 
     Every other turn runs backwards, so that none always comes after the same other.
@@ -86,17 +110,15 @@ def _in_turn(work: dict[Any, Callable[[], Any]], turns: int) -> dict[Any, tuple[
     taken: dict[Any, list[tuple[float, float]]] = {name: [] for name in work}
     for turn in range(2 + turns):
         for name in list(work)[:: -1 if turn % 2 else 1]:
-            wall, cpu = perf_counter(), process_time()
-            work[name]()
-            taken[name].append((perf_counter() - wall, process_time() - cpu))
+            taken[name].append(work[name]())
     return {
         name: (median(wall for wall, _ in times[2:]), median(cpu for _, cpu in times[2:]))
         for name, times in taken.items()
     }
 
 
-def _rows(results: Results) -> list[Row]:
-    rows = []
+def rows(results: Results) -> list[Row]:
+    table = []
     for kind, (what, most) in _KINDS.items():
         for name, case in results.cases.items():
             ours, bare, ours_cpu, bare_cpu = (
@@ -105,10 +127,10 @@ def _rows(results: Results) -> list[Row]:
                 for side in ("whole", "bare")
             )
             bound, note = Bound("ratio", most=most), cpu_note(ours_cpu, bare_cpu)
-            rows.append(
+            table.append(
                 Row(f"LLM4MSR_{name}, {what}", ours, case["backbone"], bare, "", bound, note)
             )
-    return rows
+    return table
 
 
 FIGURE = Figure(
@@ -116,8 +138,8 @@ FIGURE = Figure(
     title="LLM4MSR around every backbone against the bare one, on amazon-bst",
     prepare=prepare,
     cases=_cases,
-    measure=_measure,
-    rows=_rows,
+    measure=measure,
+    rows=rows,
     is_interleaved=False,
     needs_data=True,
     is_profiled=True,

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from speed import backbones, epochs, feeding, gpu, kuaisar, loading, serving, vocabulary
+from speed import (
+    backbones,
+    epochs,
+    feeding,
+    gpu,
+    kuaisar,
+    kuaisar_pair,
+    loading,
+    serving,
+    vocabulary,
+)
 from speed.figure import Figure
 
-_ROOMS = (loading, kuaisar, feeding, vocabulary, epochs, backbones, serving, gpu)
+_ROOMS = (loading, kuaisar, feeding, vocabulary, epochs, backbones, kuaisar_pair, serving, gpu)
 
 #: By name.
 FIGURES: dict[str, Figure] = {room.FIGURE.name: room.FIGURE for room in _ROOMS}

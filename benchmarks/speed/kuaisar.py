@@ -15,7 +15,8 @@ from speed.figure import Bound, Figure, Parameters, Results, Row, Series, Settin
 
 _PARTS = {"an eighth": 8, "a quarter": 4}  # RecBole also gets
 _PLAIN = "RecBole's DeepFM"
-_FIELDS = {  # 8 features; timestamp and label are none
+WHOLE = "kuaisar-whole"  # the data set at full size
+FIELDS = {  # 8 features; timestamp and label are none
     "load_col": {
         "inter": ["user_id", "item_id", "scenario", "label", "timestamp"],
         "user": ["user_id", "onehot_feat1", "search_active_level"],
@@ -23,17 +24,17 @@ _FIELDS = {  # 8 features; timestamp and label are none
     },
     "mlp_hidden_size": [128, 64, 32],
 }
-_OURS = {
+OURS = {
     "prompt_template": "short_video",
     "item_text_fields": ["first_level_category_name_en", "second_level_category_name_en"],
 }
 _CASES: dict[str, Parameters] = {
-    "STAR": {"model": "STAR", "settings": _OURS},
-    "LLM4MSR_STAR, random": {"model": "LLM4MSR_STAR", "settings": {**_OURS, "knowledge": "random"}},
-    "LLM4MSR_STAR, lsa": {"model": "LLM4MSR_STAR", "settings": {**_OURS, "knowledge": "lsa"}},
+    "STAR": {"model": "STAR", "settings": OURS},
+    "LLM4MSR_STAR, random": {"model": "LLM4MSR_STAR", "settings": {**OURS, "knowledge": "random"}},
+    "LLM4MSR_STAR, lsa": {"model": "LLM4MSR_STAR", "settings": {**OURS, "knowledge": "lsa"}},
     "LLM4MSR_STAR, lsa, blocks of 4": {
         "model": "LLM4MSR_STAR",
-        "settings": {**_OURS, "knowledge": "lsa", "user_block_size": 4},
+        "settings": {**OURS, "knowledge": "lsa", "user_block_size": 4},
     },
     **{
         name: {"model": "DeepFM", "settings": {}}
@@ -42,19 +43,19 @@ _CASES: dict[str, Parameters] = {
 }
 
 
-def _prepare(settings: Settings) -> dict[str, float]:
+def prepare(settings: Settings) -> dict[str, float]:
     from speed.data import write_kuaisar
 
     scale = 1.0 if settings.is_full else 0.01
-    write_kuaisar(settings.data_path, _dataset("whole"), "full" if settings.is_full else scale)
+    write_kuaisar(settings.data_path, WHOLE, "full" if settings.is_full else scale)
     for part, share in _PARTS.items():
         write_kuaisar(settings.data_path, _dataset(part), scale / share)
     return {"scale": scale}
 
 
 def _dataset(case: str) -> str:
-    part = next((part for part in _PARTS if case.endswith(part)), "whole")
-    return f"kuaisar-{part.split()[-1]}"
+    part = next((part for part in _PARTS if case.endswith(part)), None)
+    return f"kuaisar-{part.split()[-1]}" if part else WHOLE
 
 
 def _cases(settings: Settings, facts: dict[str, float]) -> dict[str, Parameters]:
@@ -80,7 +81,7 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     forget_cache(settings.data_path, parameters["dataset"])
     clock = Clock()
     with tempfile.TemporaryDirectory(dir=settings.output) as knowledge:
-        options = {**_FIELDS, **parameters["settings"], "knowledge_path": knowledge}
+        options = {**FIELDS, **parameters["settings"], "knowledge_path": knowledge}
         run = build(
             parameters["ours"],
             parameters["model"],
@@ -140,7 +141,7 @@ def _rows(results: Results) -> list[Row]:
 FIGURE = Figure(
     name="kuaisar",
     title="KuaiSAR at full size (simulated): 19.7 million rows, 6.9 million items, 8 features",
-    prepare=_prepare,
+    prepare=prepare,
     cases=_cases,
     measure=_measure,
     rows=_rows,

@@ -81,10 +81,10 @@ class Study:
         for where in (self.settings, self.space):
             _refuse_unknown(where, known_keys())
         for entry in self.entries:
-            for key in (*entry.settings, *entry.space):
-                _refuse_unknown([key], known_keys())
-                if key not in keys_of(entry.model):
-                    raise StudyError(f"{entry.label}: {key!r} is no option of {entry.model}")
+            given = [*entry.settings, *entry.space]
+            _refuse_unknown(given, known_keys())
+            for key in unknown_keys(given, keys_of(entry.model)):
+                raise StudyError(f"{entry.label}: {key!r} is no option of {entry.model}")
 
     def entry(self, label: str) -> Entry:
         """The entry of this label."""
@@ -92,8 +92,8 @@ class Study:
 
     def space_of(self, entry: Entry) -> Mapping[str, list]:
         """What is searched for an entry: nothing that its model would not read."""
-        mine = keys_of(entry.model)
-        return entry.space or {key: of for key, of in self.space.items() if key in mine}
+        others = unknown_keys(self.space, keys_of(entry.model))
+        return entry.space or {key: of for key, of in self.space.items() if key not in others}
 
 
 def from_models(models: list[str], **study: Any) -> Study:

@@ -56,24 +56,21 @@ def properties_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "properties"
 
 
-def _files() -> list[Path]:
-    """Every yaml file of RecBole or of this package that sets options."""
-    return [
-        file
+@cache
+def _keys_by_file() -> dict[Path, frozenset[str]]:
+    """The keys of every yaml file of RecBole or of this package that sets options."""
+    return {
+        file: frozenset(_KEY.findall(file.read_text(encoding="utf-8")))
         for folder in (_RECBOLE_PROPERTIES, properties_folder())
         for file in folder.rglob("*.yaml")
         if "prompts" not in file.parts and not file.name.endswith("url.yaml")
-    ]
-
-
-def _keys_in(files: Iterable[Path]) -> set[str]:
-    return {key for file in files for key in _KEY.findall(file.read_text(encoding="utf-8"))}
+    }
 
 
 @cache
 def known_keys() -> frozenset[str]:
     """Every key that a yaml of RecBole or of this package mentions, or that RecBole reads."""
-    return frozenset(_READ_WITHOUT_DEFAULT | _keys_in(_files()))
+    return _READ_WITHOUT_DEFAULT.union(*_keys_by_file().values())
 
 
 @cache
@@ -85,12 +82,11 @@ def keys_of(model: str) -> frozenset[str]:
     names = {model.removeprefix("LLM4MSR_")}
     if model not in names:
         names.add("LLM4MSR")
-    of_models = [file for file in _files() if file.parent.name == "model"]
-    own = [file for file in of_models if file.stem in names]
-    if names - {file.stem for file in own}:
+    of_models = {file: file.stem for file in _keys_by_file() if file.parent.name == "model"}
+    if not names <= set(of_models.values()):
         return known_keys()
-    rest = [file for file in _files() if file not in of_models]
-    return frozenset(_READ_WITHOUT_DEFAULT | _keys_in(rest) | _keys_in(own))
+    mine = [keys for file, keys in _keys_by_file().items() if of_models.get(file) in {None, *names}]
+    return _READ_WITHOUT_DEFAULT.union(*mine)
 
 
 def unknown_keys(keys: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:

@@ -12,7 +12,7 @@ from speed.figure import Bound, Figure, Parameters, Results, Row, Settings, cpu_
 
 _BATCHES = {"train": 3, "eval": 2}  # worked on in one turn
 # The defaults, and what makes the user level cheap.
-VARIANTS = {
+_VARIANTS = {
     "": {},
     ", rank 8, blocks of 4": {"meta_rank": 8, "user_block_size": 4},
     ", diagonal, blocks of 4": {"meta_rank": "diag", "user_block_size": 4},
@@ -20,19 +20,29 @@ VARIANTS = {
 _KINDS = {"train": ("a training step", 1.3), "eval": ("an evaluation batch", 1.15)}
 
 
-def _cases(settings: Settings, known: dict[str, list[str]]) -> dict[str, Parameters]:
-    names = settings.backbones or (known["backbones"] if settings.is_full else ["STAR", "MMoE"])
+def pair_cases(
+    settings: Settings, backbone: str, dataset: str, common: dict[str, Any]
+) -> dict[str, Parameters]:
+    """A case for every form of LLM4MSR around a backbone; ``common`` are settings of both sides."""
     turns = 12 if settings.is_full else 3
     return {
-        f"{name}{suffix}": {
-            "backbone": name,
-            "dataset": DATASET,
+        f"{backbone}{suffix}": {
+            "backbone": backbone,
+            "dataset": dataset,
             "turns": turns,
-            "settings": {},
+            "settings": common,
             "variant": options,
         }
+        for suffix, options in _VARIANTS.items()
+    }
+
+
+def _cases(settings: Settings, known: dict[str, list[str]]) -> dict[str, Parameters]:
+    names = settings.backbones or (known["backbones"] if settings.is_full else ["STAR", "MMoE"])
+    return {
+        case: parameters
         for name in names
-        for suffix, options in VARIANTS.items()
+        for case, parameters in pair_cases(settings, name, DATASET, {}).items()
     }
 
 
@@ -118,6 +128,7 @@ def _in_turn(
 
 
 def rows(results: Results) -> list[Row]:
+    """A row for the training step and one for the evaluation batch of every case."""
     table = []
     for kind, (what, most) in _KINDS.items():
         for name, case in results.cases.items():

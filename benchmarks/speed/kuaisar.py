@@ -43,14 +43,22 @@ _CASES: dict[str, Parameters] = {
 }
 
 
-def prepare(settings: Settings) -> dict[str, float]:
+def prepare_whole(settings: Settings) -> dict[str, float]:
+    """Simulate the data set at full size, and say at which scale that is."""
     from speed.data import write_kuaisar
 
     scale = 1.0 if settings.is_full else 0.01
     write_kuaisar(settings.data_path, WHOLE, "full" if settings.is_full else scale)
-    for part, share in _PARTS.items():
-        write_kuaisar(settings.data_path, _dataset(part), scale / share)
     return {"scale": scale}
+
+
+def _prepare(settings: Settings) -> dict[str, float]:
+    from speed.data import write_kuaisar
+
+    facts = prepare_whole(settings)
+    for part, share in _PARTS.items():
+        write_kuaisar(settings.data_path, _dataset(part), facts["scale"] / share)
+    return facts
 
 
 def _dataset(case: str) -> str:
@@ -141,7 +149,7 @@ def _rows(results: Results) -> list[Row]:
 FIGURE = Figure(
     name="kuaisar",
     title="KuaiSAR at full size (simulated): 19.7 million rows, 6.9 million items, 8 features",
-    prepare=prepare,
+    prepare=_prepare,
     cases=_cases,
     measure=_measure,
     rows=_rows,

@@ -107,7 +107,7 @@ def test_only_options_that_a_model_has_are_searched() -> None:
         Entry("AutoInt, its own", "AutoInt", space=own),
     )
     study = Study("toy", entries, tune=9, space=space)
-    Study("toy", (Entry("FM", "FM", {"alias_of_item_id": ["seen"]}),))  # an option of every model
+    Study("toy", (Entry("FM", "FM", {"alias_of_author_id": ["seen"]}),))  # an option of every model
     assert study.space_of(entries[0]) == space
     assert study.space_of(entries[1]) == {"learning_rate": [0.1, 0.2]}
     assert study.space_of(entries[2]) == own

@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_llm4msr.model.generated import generated_weight
-from recbole_llm4msr.model.layers import tanh
+from recbole_llm4msr.model.layers import tanh_
 from recbole_llm4msr.model.users import BatchUsers, per_row
 
 
@@ -74,7 +74,9 @@ class UserMetaLayer(nn.Module):
         self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
     ) -> torch.Tensor:
         """``(B, D), (B or G, K) -> (B, D)``."""
-        return x + tanh(self.weight(x, code, users) + per_row(self.bias(code), users))
+        # In place: on a CPU fresh memory for a batch costs more than working on it.
+        change = self.weight(x, code, users).add_(per_row(self.bias(code), users))
+        return x + tanh_(change)
 
 
 class UserMetaNetwork(nn.Module):

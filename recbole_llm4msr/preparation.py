@@ -39,8 +39,12 @@ def data_preparation(config, dataset: Dataset) -> tuple:
         )
     train, *others = recbole.data.data_preparation(config, dataset)
     loaders = (with_scenario_sampling(config, train), *others)
+    splits = [loader.dataset for loader in loaders]
     if config.uses_knowledge:
-        attach_knowledge(config, [loader.dataset for loader in loaders])
+        attach_knowledge(config, splits)
+    for split in splits:
+        if isinstance(split, MultiScenarioDataset):
+            split.set_times_aside()
     return _packed(config, loaders)
 
 

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from recbole.utils import EvaluatorType
 from rich.console import Console
 from rich.table import Table
 
@@ -37,6 +38,8 @@ class Course:
 def print_table(config, dataset, result: dict[str, Any], phases: dict, course: Course) -> None:
     """Print AUC, LogLoss and whatever else was measured, a scenario a line, then mean and overall.
 
+    Metrics of rankings (``recall@10``) are there for all rows only.
+
     Args:
         config: Configuration of the run.
         dataset: Knows the scenarios' tokens and names.
@@ -44,16 +47,21 @@ def print_table(config, dataset, result: dict[str, Any], phases: dict, course: C
         phases: Seconds by phase.
         course: How many epochs were trained.
     """
-    metrics = [metric.lower() for metric in config["metrics"]]
+    if config["eval_type"] == EvaluatorType.RANKING:
+        metrics, scenarios = list(result["test_result"] or ()), []
+    else:
+        metrics = [metric.lower() for metric in config["metrics"]]
+        scenarios = dataset.scenario_tokens
     table = Table(title=f"{config['model']} on {config['dataset']}", title_style="bold")
     table.add_column("scenario", no_wrap=True)
     for split in ("valid", "test"):
         for metric in metrics:
             table.add_column(f"{split}\n{metric}", justify="right", no_wrap=True)
-    for token in dataset.scenario_tokens:
+    for token in scenarios:
         table.add_row(token, *_cells(result, metrics, f"@{token}"))
-    table.add_section()
-    table.add_row("mean", *_cells(result, metrics, "@mean"))
+    if scenarios:
+        table.add_section()
+        table.add_row("mean", *_cells(result, metrics, "@mean"))
     table.add_row("all rows", *_cells(result, metrics, ""), style="bold")
     console = Console(highlight=False)
     console.print(table)

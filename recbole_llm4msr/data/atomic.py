@@ -84,23 +84,34 @@ def read_atomic(
         return pl.DataFrame(schema={f: _TYPES[header[f]] for f in columns or header})
     except pl.exceptions.PolarsError as error:
         raise AtomicFileError(_first_fault(path, header, separator, encoding, error)) from error
-    if frame[:, -1].null_count() and len(header) > 1:
-        _refuse_short_lines(path, header, separator, encoding)
+    if frame[:, -1].null_count():
+        blank = _blank_lines(path, header, separator, encoding)
+        if blank:
+            kept = ~pl.int_range(frame.height, eager=True).is_in([line - 2 for line in blank])
+            frame = frame.filter(kept)
     return frame.select(columns) if columns else frame
 
 
-def _refuse_short_lines(
+def _blank_lines(
     path: Path, header: dict[str, str], separator: str, encoding: str | None
-) -> None:
-    """Polars fills what a line lacks with nulls; a cut line must not pass as an empty value."""
+) -> list[int]:
+    """Lines with nothing on them, which are no rows; a line that is cut short is refused.
+
+    Polars fills what a line lacks with nulls; a cut line must not pass as an empty value.
+    """
+    blank = []
     with path.open(encoding=encoding or "utf-8") as file:
         for number, line in enumerate(file, start=1):
+            if line == "\n":
+                blank.append(number)
+                continue
             found = line.count(separator) + 1
             if found < len(header):
                 raise AtomicFileError(
                     f"{path}, line {number}: {found} columns where the header has {len(header)}: "
                     f"{line.rstrip()[:80]!r}"
                 )
+    return blank
 
 
 def _first_fault(

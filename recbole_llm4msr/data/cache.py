@@ -30,7 +30,11 @@ _FORMAT = 1
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")
-_SETTINGS = ("dataset", "numerical_features", "discretization", "encoding", "field_separator")
+_SETTINGS = (
+    *("dataset", "numerical_features", "discretization", "encoding", "field_separator"),
+    # In RecBole's list only once a configuration has been made: one from a checkpoint never was.
+    *("SCENARIO_FIELD", "scenario_from"),
+)
 _EXCLUDED = ("preload_weight", "additional_feat_suffix")
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import polars as pl
+import torch
 from recbole.data.dataset import Dataset
+from recbole.data.interaction import Interaction
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header
 from recbole_llm4msr.data.cache import DatasetCache
-from recbole_llm4msr.data.history import TrainingHistory, history_of
+from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
 from recbole_llm4msr.data.vocabulary import TokenIds, encode, number, texts
 
@@ -36,6 +38,7 @@ class MultiScenarioDataset(Dataset):
     """
 
     knowledge = None
+    _times: torch.Tensor | None = None
 
     #: What people call the scenarios.
     names = ScenarioNames({}, {})
@@ -80,7 +83,7 @@ class MultiScenarioDataset(Dataset):
         self.names = (
             ScenarioNames.from_rule(rule)
             if rule
-            else ScenarioNames.read(path, self.scenario_field, separator)
+            else ScenarioNames.read(path, self.scenario_field, separator, self.config["encoding"])
         )
         empty = int(self.inter_feat[self.scenario_field].isna().sum())
         if empty:
@@ -107,13 +110,22 @@ class MultiScenarioDataset(Dataset):
         field = rule["field"]
         if field not in self.field2source:
             raise ScenarioError(f"scenario_from: the field {field!r} is not loaded; see load_col")
-        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(
-            self.field2source[field]
-        )
+        source = self.field2source[field]
+        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(source)
         if key is None:
             values = self.inter_feat[field]
         else:
+            if self.benchmark_filename_list is None:
+                # What RecBole is to drop later has nothing to derive a scenario from.
+                self._filter_inter_by_user_or_item()
             side = self.user_feat if key == self.uid_field else self.item_feat
+            lost = self.inter_feat[key][~self.inter_feat[key].isin(side[key])].unique()
+            if len(lost):
+                raise ScenarioError(
+                    f"scenario_from: {len(lost)} values of {key} have no row in the "
+                    f".{source.value} file, where {field} is: {', '.join(map(str, lost[:5]))}. Add "
+                    "them, or set filter_inter_by_user_or_item to drop their interactions."
+                )
             values = self.inter_feat[key].map(side.set_index(key)[field])
         self.inter_feat[self.scenario_field] = pd.Categorical(derive(values.astype(object), rule))
         self.set_field_property(
@@ -160,7 +172,7 @@ class MultiScenarioDataset(Dataset):
             if kind.startswith("float"):
                 self.field2bucketnum[field] = 2
         if ftype == FeatureType.FLOAT:
-            return values.to_numpy()
+            return values.to_numpy(writable=True)
         if ftype == FeatureType.TOKEN:
             return encode(values, as_numbers=not self._stays_text(field))
         separator = self.config["seq_separator"]
@@ -188,8 +200,9 @@ class MultiScenarioDataset(Dataset):
         # Joining the files of a split given as files undoes the encoding.
         for field, dtype in self.inter_feat.dtypes.items():
             if self.field2type[field] == FeatureType.TOKEN and dtype == np.dtype(object):
-                joined = pl.Series(self.inter_feat[field])
-                self.inter_feat[field] = encode(joined, as_numbers=False)
+                column = self.inter_feat[field]
+                joined = column.where(column.notna(), None).tolist()
+                self.inter_feat[field] = encode(pl.Series(joined, dtype=pl.String), False)
 
     def _filter_by_inter_num(self) -> None:
         """RecBole's filter, where it can drop anything: it counts rows one by one in Python."""
@@ -199,9 +212,14 @@ class MultiScenarioDataset(Dataset):
 
     def _remap(self, remap_list: list[tuple]) -> None:
         """RecBole's ids, from the codes where all columns are encoded."""
-        if not all(
-            isinstance(feat[field].dtype, pd.CategoricalDtype) for feat, field, _ in remap_list
-        ):
+        encoded = [
+            (feat, field)
+            for feat, field, _ in remap_list
+            if isinstance(feat[field].dtype, pd.CategoricalDtype)
+        ]
+        if len(encoded) < len(remap_list):
+            for feat, field in encoded:  # numbers with gaps would be joined as floats
+                feat[field] = texts(feat[field].array).astype(object)
             super()._remap(remap_list)
             return
         ids, tokens = number([feat[field].array for feat, field, _ in remap_list])
@@ -226,6 +244,14 @@ class MultiScenarioDataset(Dataset):
         self.field2token_id[self.scenario_field] = TokenIds(
             self.field2id_token[self.scenario_field]
         )
+
+    def _change_feat_format(self) -> None:
+        """RecBole's tensors, and for the knowledge the times in full precision."""
+        timed = self.scenario_field is not None and self.time_field in self.inter_feat
+        times = self.inter_feat[self.time_field].to_numpy(np.float64, copy=True) if timed else None
+        super()._change_feat_format()
+        if times is not None:
+            self.inter_feat.update(Interaction({EXACT_TIME: torch.from_numpy(times)}))
 
     # -- scenarios -------------------------------------------------------------------------------
 
@@ -257,6 +283,15 @@ class MultiScenarioDataset(Dataset):
         """Raw tokens of the ids of a field, as a column of strings; null for the padding id."""
         tokens = self.field2id_token[field].astype(object)
         return pl.Series(field, [None, *map(str, tokens[1:])], dtype=pl.String).gather(ids)
+
+    @property
+    def exact_times(self) -> torch.Tensor | None:
+        """Times of the rows as in the file, float64; ``None`` before the split and without any."""
+        return self.inter_feat.interaction.get(EXACT_TIME, self._times)
+
+    def set_times_aside(self) -> None:
+        """Take the exact times out of the columns that batches are made of."""
+        self._times = self.inter_feat.interaction.pop(EXACT_TIME, None)
 
     def training_history(self) -> TrainingHistory:
         """This split in raw tokens, for prompts. Call it on the training split."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,10 @@ from recbole_llm4msr.data.atomic import read_atomic, read_header
 
 if TYPE_CHECKING:
     from recbole_llm4msr.data.dataset import MultiScenarioDataset
+
+#: Column of the interactions that holds times as they are in the file until they are split:
+#: RecBole's tensors are float32, in which today's seconds are rounded to two minutes.
+EXACT_TIME = "exact_time"
 
 
 @dataclass(frozen=True)
@@ -27,11 +32,12 @@ class TrainingHistory:
         dataset: Name of the data set.
         rows: One row per training interaction, in the order of the training split, with the
             columns ``user``, ``item``, ``scenario`` (str), ``label`` (float32, 0 or 1) and
-            ``time`` (float64, null where the data set has no time field).
+            ``time`` (float64 as in the file, null where the data set has no time field).
         users: Raw tokens of **all** users of the data set in id order, without the padding id;
             the user of id ``i`` is ``users[i - 1]``. A user may have no training row.
-        items: Text columns (str, null where empty) of the items **that occur in** ``rows``, with
-            their raw token in the column ``item``; one row per item.
+        items: Text columns and the category column (str, null where empty) of the items **that
+            occur in** ``rows``, with their raw token in the column ``item``; one row per item,
+            last those that the ``.item`` file does not have.
         item_tokens: Raw tokens of all items of the data set in id order, without the padding id.
         scenarios: Raw tokens of the scenarios in id order, without the padding id.
         scenario_names: A name for people for each scenario, same order.
@@ -78,50 +84,76 @@ def history_of(split: MultiScenarioDataset) -> TrainingHistory:
     Item texts and user profiles are read from the atomic files by raw token, so that they need not
     be model features, and words such as "null" stay words.
     """
-    feat, config = split.inter_feat, split.config
+    feat, config = split.inter_feat.interaction, split.config
     fields = {"user": split.uid_field, "item": split.iid_field, "scenario": split.scenario_field}
     columns = {name: split.raw_tokens(field, feat[field].numpy()) for name, field in fields.items()}
-    timed = split.time_field is not None and split.time_field in feat
-    times = feat[split.time_field].double().numpy() if timed else [None] * len(feat)
+    n_rows = len(split.inter_feat)
+    times = [None] * n_rows if split.exact_times is None else split.exact_times.numpy()
+    # Without labels, what is recorded has happened, as in RecBole's negative sampling.
+    labels = feat[split.label_field].numpy() if split.label_field in feat else [1.0] * n_rows
     rows = pl.DataFrame(
         {
             **columns,
-            "label": pl.Series(feat[split.label_field].numpy(), dtype=pl.Float32),
+            "label": pl.Series(labels, dtype=pl.Float32),
             "time": pl.Series(times, dtype=pl.Float64),
         }
     )
-    items = _texts(split, "item", split.iid_field, config["item_text_fields"])
-    if items is None:
-        items = pl.DataFrame(schema={"item": pl.String})
     return TrainingHistory(
         dataset=split.dataset_name,
         rows=rows,
         users=[str(token) for token in split.field2id_token[split.uid_field][1:]],
-        items=items.join(rows.select("item").unique(), on="item", how="semi"),
+        items=_items(split, rows.select(pl.col("item").unique(maintain_order=True))),
         item_tokens=[str(token) for token in split.field2id_token[split.iid_field][1:]],
         scenarios=split.scenario_tokens,
         scenario_names=split.scenario_names,
         scenario_descriptions=split.scenario_descriptions,
-        profiles=_texts(split, "user", split.uid_field, config["user_profile_fields"]),
+        profiles=_texts(split, "user", split.uid_field, field_names(config["user_profile_fields"])),
     )
 
 
-def _texts(
-    split: MultiScenarioDataset, suffix: str, key: str, fields: list[str] | None
-) -> pl.DataFrame | None:
-    """Text columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
+def field_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """A setting that lists fields, where one alone or ``a,b`` may stand for a list."""
+    if isinstance(given, str):
+        given = [part.strip() for part in given.strip("[]").split(",") if part.strip()]
+    return tuple(str(field) for field in given or ())
 
-    Without a choice of ``fields`` these are the texts (``token_seq``) of an item, and nothing of a
-    user.
+
+def _items(split: MultiScenarioDataset, seen: pl.DataFrame) -> pl.DataFrame:
+    """What the ``.item`` file says of the items in the column ``item`` of ``seen``.
+
+    Its columns are ``item_text_fields``, without a choice all texts (``token_seq``), and
+    ``item_category_field``.
     """
-    path = Path(split.dataset_path) / f"{split.dataset_name}.{suffix}"
-    options = (split.config["field_separator"], split.config["encoding"])
-    if fields is None and suffix == "item" and path.is_file():
-        header = read_header(path, *options)
-        fields = [field for field, kind in header.items() if kind == "token_seq"]
+    config, key = split.config, split.iid_field
+    fields = field_names(config["item_text_fields"])
+    path = _file(split, "item")
+    if config["item_text_fields"] is None and path.is_file():
+        header = read_header(path, config["field_separator"], config["encoding"])
+        fields = tuple(field for field, kind in header.items() if kind == "token_seq")
+    category = config["item_category_field"]
+    found = _texts(
+        split, "item", key, tuple(dict.fromkeys([*fields, *([category] * bool(category))]))
+    )
+    if found is None:
+        return seen
+    return pl.concat(
+        [found.join(seen, on="item", how="semi"), seen.join(found, on="item", how="anti")],
+        how="diagonal",
+    )
+
+
+def _file(split: MultiScenarioDataset, suffix: str) -> Path:
+    return Path(split.dataset_path) / f"{split.dataset_name}.{suffix}"
+
+
+def _texts(
+    split: MultiScenarioDataset, suffix: str, key: str, fields: Sequence[str]
+) -> pl.DataFrame | None:
+    """Columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``."""
     if not fields:
         return None
-    frame = read_atomic(path, [key, *fields], *options)
+    options = (split.config["field_separator"], split.config["encoding"])
+    frame = read_atomic(_file(split, suffix), [key, *fields], *options)
     return (
         frame.rename({key: suffix})
         .with_columns(pl.col(fields).cast(pl.String))

@@ -26,7 +26,9 @@ class ScenarioNames:
     descriptions: dict[str, str]
 
     @classmethod
-    def read(cls, path: Path, field: str, separator: str) -> ScenarioNames:
+    def read(
+        cls, path: Path, field: str, separator: str, encoding: str | None = None
+    ) -> ScenarioNames:
         """Read the optional ``<name>.scenario`` file; no file, no names.
 
         Raises:
@@ -34,7 +36,7 @@ class ScenarioNames:
         """
         if not path.is_file():
             return cls({}, {})
-        frame = read_atomic(path, separator=separator)
+        frame = read_atomic(path, separator=separator, encoding=encoding)
         if field not in frame.columns:
             raise ScenarioError(f"{path}: there is no column {field} (the SCENARIO_FIELD)")
         columns = [

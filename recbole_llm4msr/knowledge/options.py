@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Protocol
 
+from recbole_llm4msr.data.history import field_names
+
 CHOICES: dict[str, tuple[str, ...]] = {
     "knowledge": ("lsa", "transformers", "endpoint", "random", "none"),
     "knowledge_mode": ("prefill", "generate"),
@@ -122,9 +124,7 @@ def _typed(cls: type[KnowledgeOptions], key: str, value: Any) -> Any:
     """Give ``value`` the type its key is declared with, or say why that cannot be."""
     kind = next(f.type for f in fields(cls) if f.name == key)
     if kind.startswith("Sequence"):
-        if isinstance(value, str):
-            value = [part.strip() for part in value.strip("[]").split(",") if part.strip()]
-        return tuple(str(part) for part in value)
+        return field_names(value)
     if kind.startswith("bool"):
         if not isinstance(value, bool):
             raise KnowledgeError(f"{key}: {value!r} is neither True nor False")

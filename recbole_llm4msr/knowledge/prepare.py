@@ -21,6 +21,9 @@ from recbole_llm4msr.knowledge.plan import PromptPlan, PromptWriter, load_templa
 from recbole_llm4msr.knowledge.prepared import load_prepared, save_prepared
 from recbole_llm4msr.knowledge.store import KnowledgeStore, Shelf, keys_of
 
+#: Raised when the same request makes other prompts or vectors than before.
+_FORMAT = 1
+
 # Options that decide which vectors come out, beside the encoder's own identity.
 DECISIVE = (
     "knowledge",
@@ -128,10 +131,13 @@ class Workbench:
         encoder = make_encoder(options)
         template = load_template(options, encoder, history.dataset)
         request = {
+            "format": _FORMAT,
             "data": history.fingerprint,
             "template": template.fingerprint,
             "form": template.form,
             "encoder": encoder.identity(),
+            "max_tokens": encoder.max_tokens,  # how much of a history there is room for
+            "eol": options.knowledge_pooling == "eol",  # how a prompt ends
             **{key: getattr(options, key) for key in DECISIVE},
         }
         if options.item_knowledge:  # the items' vectors lie in the order of all items' ids

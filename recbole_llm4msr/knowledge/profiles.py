@@ -27,8 +27,9 @@ class TokenBudget:
 def item_texts(history: TrainingHistory, options: KnowledgeOptions) -> pl.DataFrame:
     """Return ``item``, ``text`` and ``category`` (null where unknown) of every training item.
 
-    The text joins ``item_text_fields`` (all text columns when empty). An item without any text
-    is called by its raw token, so that a data set without texts still has something to tell.
+    The text joins ``item_text_fields`` (when empty all text columns but the category). An item
+    without any text is called by its raw token, so that a data set without texts still has
+    something to tell.
 
     Raises:
         KnowledgeError: A named column does not exist.
@@ -44,7 +45,7 @@ def item_texts(history: TrainingHistory, options: KnowledgeOptions) -> pl.DataFr
                 f"{key}: the items of {history.dataset} have no text column {field!r}; "
                 f"they have: {', '.join(columns) or 'none'}"
             )
-    texts = named or columns
+    texts = named or [c for c in columns if c != options.item_category_field]
     text = (
         pl.concat_str([_clean(c) for c in texts], separator=", ", ignore_nulls=True)
         if texts

@@ -34,6 +34,14 @@ def test_a_very_long_field_is_read(write) -> None:
     assert len(read_atomic(write(HEADER + "a\t1\t" + "w " * 200_000 + "\n"))["title"][0]) == 400_000
 
 
+@pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n\r\n"])
+@pytest.mark.parametrize("columns", [None, ["price"]])
+def test_lines_with_nothing_on_them_are_no_rows(write, end: str, columns) -> None:
+    frame = read_atomic(write(HEADER + f"a\t1\tt{end}b\t\t{end}\t\t\n{end}"), columns)
+    assert frame["price"].to_list() == [1.0, None, None]
+    assert read_atomic(write(f"item_id:token\na{end}b{end}"))["item_id"].to_list() == ["a", "b"]
+
+
 def test_a_file_with_a_header_only_has_no_rows(write) -> None:
     assert read_atomic(write(HEADER)).shape == (0, 3)
 

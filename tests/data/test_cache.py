@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from recbole.utils.argument_list import dataset_arguments
 
 from recbole_llm4msr import Config, create_dataset
 from tests.toy import toy_settings
@@ -76,6 +77,16 @@ def test_other_files_and_other_settings_are_other_data_sets(toy, tmp_path) -> No
     (toy / "toy.inter").write_text(text.replace("\t1\t5\n", "\t0\t5\n"))
     make(tmp_path)
     assert len(kept(toy)) == 3
+
+
+def test_scenarios_belong_to_the_key_whoever_asks(toy, tmp_path, monkeypatch) -> None:
+    """RecBole's list of settings, as in a process that takes a configuration from a checkpoint."""
+    own = {"SCENARIO_FIELD", "scenario_from"}
+    listed = [key for key in dataset_arguments if key not in own]
+    monkeypatch.setattr("recbole_llm4msr.data.cache.dataset_arguments", listed)
+    for bins in ([3], [4]):
+        make(tmp_path, scenario_from={"field": "price", "bins": bins})
+    assert len(kept(toy)) == 2
 
 
 def test_damage_is_noticed_and_mended(toy, tmp_path, caplog) -> None:

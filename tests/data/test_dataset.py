@@ -6,9 +6,11 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from recbole.data.dataset import Dataset
 
 from recbole_llm4msr import Config, create_dataset, data_preparation
 from recbole_llm4msr.data import AtomicFileError, ScenarioError
+from recbole_llm4msr.data.history import EXACT_TIME
 from recbole_llm4msr.data.vocabulary import encode, number, texts
 from recbole_llm4msr.quick_start import training_history
 from tests.toy import TITLES, toy_settings
@@ -31,8 +33,6 @@ def test_scenario_ids_are_those_of_the_sorted_tokens(toy, tmp_path) -> None:
 
 def same_as_recboles(tmp_path, **more) -> tuple:
     """Ours and RecBole's data set, after a comparison of all that RecBole has."""
-    from recbole.data.dataset import Dataset
-
     # RecBole's reader would take the words null, NA and nan for missing; titles are not loaded.
     config = Config("STAR", "toy", None, toy_settings(tmp_path, **more))
     ours, theirs = create_dataset(config), Dataset(config)
@@ -40,8 +40,8 @@ def same_as_recboles(tmp_path, **more) -> tuple:
         dataset._change_feat_format()
     for feat in ("inter_feat", "user_feat", "item_feat"):
         mine, his = getattr(ours, feat), getattr(theirs, feat)
-        assert set(mine.columns) == set(his.columns)
-        for field in set(mine.columns) - {"scenario"}:
+        assert set(mine.columns) - {EXACT_TIME} == set(his.columns)
+        for field in set(his.columns) - {"scenario"}:
             assert torch.equal(mine[field], his[field]), field
             assert mine[field].dtype == his[field].dtype
     for field in ("user_id", "item_id", "age", "tags"):
@@ -58,6 +58,47 @@ def same_as_recboles(tmp_path, **more) -> tuple:
 def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path, least) -> None:
     ours, _ = same_as_recboles(tmp_path, user_inter_num_interval=least)
     assert (ours.user_num < 31) is (least == "[52,inf)")
+
+
+def test_nothing_needs_to_be_filtered(toy, tmp_path) -> None:
+    same_as_recboles(tmp_path, filter_inter_by_user_or_item=False)
+
+
+def test_a_token_missing_in_the_files_of_a_split_is_missing(toy, tmp_path) -> None:
+    head, *lines = (toy / "toy.inter").read_text().splitlines()
+    lines = [f"{line}\t{'' if i % 3 else i % 7}" for i, line in enumerate(lines)]
+    for name, rows in {"train": lines[:900], "valid": lines[900:]}.items():
+        (toy / f"toy.{name}.inter").write_text("\n".join([f"{head}\tdevice:token", *rows]) + "\n")
+    loaded = ["user_id", "item_id", "scenario", "label", "timestamp", "device"]
+    ours, _ = same_as_recboles(
+        tmp_path,
+        load_col={"inter": loaded, "user": ["user_id", "age"], "item": ["item_id", "tags"]},
+        numerical_features=[],
+        benchmark_filename=["train", "valid"],
+    )
+    assert (ours.inter_feat["device"] == 0).float().mean() > 0.6
+
+
+def test_a_token_and_a_sequence_of_tokens_share_ids_where_one_is_missing(toy, tmp_path) -> None:
+    path = toy / "toy.item"
+    text = re.sub(r"\bi(\d+)\t", r"\1\t", path.read_text()).replace("tags", "similar")
+    text = re.sub(r"\bt(\d)\b", r"\1", text).splitlines()
+    lines = [f"{line}\t{'' if i % 3 else i}" for i, line in enumerate(text[1:], 1)]
+    path.write_text("\n".join([f"{text[0]}\tbetter:token", *lines]) + "\n")
+    path = toy / "toy.inter"
+    path.write_text(re.sub(r"\bi(\d+)\t", r"\1\t", path.read_text()))
+    loaded = {
+        "inter": ["user_id", "item_id", "scenario", "label", "timestamp"],
+        "user": ["user_id", "age"],
+        "item": ["item_id", "price", "similar", "better"],
+    }
+    settings = toy_settings(tmp_path, load_col=loaded, alias_of_item_id=["similar", "better"])
+    config = Config("STAR", "toy", None, settings)
+    ours, theirs = create_dataset(config), Dataset(config)
+    for field in ("item_id", "better"):
+        feat, his = (d.item_feat[field].to_numpy(int) for d in (ours, theirs))
+        assert ours.id2token(field, feat).tolist() == theirs.id2token(field, his).tolist()
+    assert set(ours.field2id_token["better"]) <= {"[PAD]", *map(str, range(41))}
 
 
 @pytest.mark.parametrize("suffix", ["inter", "item"])
@@ -201,6 +242,24 @@ def test_a_scenario_from_an_item_field_and_from_a_mapping(toy, tmp_path) -> None
     assert dataset.scenario_tokens == ["a", "b"]
     dataset = make(tmp_path, scenario_from={"field": "price", "bins": [3]})
     assert dataset.scenario_tokens == ["..3", "3.."]
+
+
+def test_rows_that_recbole_drops_need_no_scenario(toy, tmp_path) -> None:
+    path = toy / "toy.user"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # u30
+    rule = {"field": "age", "mapping": {"20": "a", "21": "b", "22": "b"}}
+    dataset = make(tmp_path, scenario_from=rule)
+    assert "u30" not in dataset.field2token_id["user_id"]
+    assert dataset.inter_num < 1500
+    with pytest.raises(ScenarioError, match=r"1 values of user_id have no row .*\.user .*: u30\."):
+        make(tmp_path, scenario_from=rule, filter_inter_by_user_or_item=False)
+
+
+def test_scenarios_are_read_in_the_encoding_of_the_data(toy, tmp_path) -> None:
+    for path in toy.glob("toy.*"):
+        text = path.read_text().replace("Search page", "搜索")
+        path.write_bytes(text.encode("utf-8" if path.suffix == ".yaml" else "gbk"))
+    assert make(tmp_path, encoding="gbk").scenario_names[-1] == "搜索"
 
 
 def test_real_files_load(real_data) -> None:

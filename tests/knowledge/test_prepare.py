@@ -13,7 +13,7 @@ import torch
 
 from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
-from recbole_llm4msr.knowledge.prepare import store_folder
+from recbole_llm4msr.knowledge.prepare import Workbench, store_folder
 
 from .conftest import Settings, make_history
 
@@ -116,6 +116,16 @@ def test_a_change_of_what_matters_changes_the_fingerprint(change, history, setti
     two = prepare_knowledge(settings(**change), history)
     assert one.fingerprint != two.fingerprint
     assert "made" in two.summary
+
+
+@pytest.mark.parametrize("change", [{"prompt_max_tokens": 40}, {"knowledge_pooling": "eol"}])
+def test_what_changes_the_prompts_of_a_server_changes_the_fingerprint(change, history, settings):
+    asked = {"knowledge": "endpoint", "llm": "m", "endpoint_url": "http://localhost:1"}
+    found = [
+        Workbench.open(given, history, KnowledgeOptions.from_config(given)).fingerprint
+        for given in (settings(**asked), settings(**asked), settings(**asked, **change))
+    ]
+    assert found[0] == found[1] != found[2]
 
 
 def test_items_that_only_test_rows_know_still_move_the_order(history, settings):

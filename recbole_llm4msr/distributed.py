@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from recbole.trainer.trainer import AbstractTrainer
@@ -37,32 +38,50 @@ class GradientAveraging(AbstractTrainer):
         """Replace every gradient by its mean over the processes.
 
         A parameter without a gradient in one process (a scenario that its batch lacks) counts as
-        zero there.
+        zero there; one without in all of them stays without.
         """
         world = distributed.get_world_size()
-        for parameter in self.model.parameters():
-            if not parameter.requires_grad:
-                continue
-            sparse = torch.tensor(
-                float(parameter.grad is not None and parameter.grad.is_sparse),
-                device=parameter.device,
-            )
-            distributed.all_reduce(sparse)
-            if sparse.item() > 0:
+        parameters = [p for p in self.model.parameters() if p.requires_grad]
+        kinds = [[p.grad is not None, p.grad is not None and p.grad.is_sparse] for p in parameters]
+        found = torch.tensor(kinds, dtype=torch.float32, device=parameters[0].device)
+        distributed.all_reduce(found)
+        for parameter, (some, sparse) in zip(parameters, found.tolist(), strict=True):
+            if sparse:
                 parameter.grad = _sparse_mean(parameter, world)
-            else:
+            elif some:
                 if parameter.grad is None:
                     parameter.grad = torch.zeros_like(parameter)
                 distributed.all_reduce(parameter.grad)
                 parameter.grad /= world
 
     def average_statistics(self) -> None:
-        """Make running statistics the same in all processes: their mean."""
+        """Make running statistics the same in all processes: their mean.
+
+        Buffers that are no part of a checkpoint (knowledge, for one) do not change while training.
+        """
         world = distributed.get_world_size()
-        for buffer in self.model.buffers():
-            if buffer.is_floating_point():
-                distributed.all_reduce(buffer)
-                buffer /= world
+        for module in self.model.modules():
+            for name, buffer in module.named_buffers(recurse=False):
+                fixed = name in module._non_persistent_buffers_set
+                if buffer.is_floating_point() and not fixed:
+                    distributed.all_reduce(buffer)
+                    buffer /= world
+
+
+def of_first_process(value: Any) -> Any:
+    """What the first process has, in every process; without others, the value as it is."""
+    if not distributed.is_initialized():
+        return value
+    values = [value]
+    distributed.broadcast_object_list(values, src=0)
+    return values[0]
+
+
+def sum_of_processes(tensor: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes, in place; without others, the tensor as it is."""
+    if distributed.is_initialized():
+        distributed.all_reduce(tensor)
+    return tensor
 
 
 @contextmanager

@@ -92,9 +92,21 @@ def fuse(optimizer: Optimizer, device: torch.device) -> Optimizer:
     return optimizer
 
 
+class _SparseAdam(SparseAdam):
+    """torch's, also where a model reads a table as a whole, whose gradient is dense then."""
+
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+        """One step."""
+        for group in self.param_groups:
+            for table in group["params"]:
+                if table.grad is not None and not table.grad.is_sparse:
+                    table.grad = table.grad.to_sparse(1)
+        return super().step(closure)
+
+
 _SPARSE: dict[str, Callable[..., Optimizer]] = {
     "deferred_adam": DeferredAdam,
-    "sparse_adam": SparseAdam,
+    "sparse_adam": _SparseAdam,
     "rowwise_adagrad": RowWiseAdagrad,
     "rowwise_adam": RowWiseAdam,
 }

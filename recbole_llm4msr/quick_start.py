@@ -11,6 +11,7 @@ from typing import Any
 
 import recbole.quick_start.quick_start as recbole_quick_start
 import torch
+import torch.multiprocessing as multiprocessing
 from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
 from recbole.utils import ModelType, get_flops, init_logger, init_seed
@@ -59,10 +60,37 @@ def run(
         ``test_result``; the results hold a key per metric and scenario.
     """
     if launch.get("nproc", 1) > 1 or launch.get("world_size", -1) > 0:
-        return recbole_quick_start.run(
-            model, dataset, config_file_list, config_dict, saved=saved, **launch
-        )
+        return _in_processes(model, dataset, config_file_list, config_dict, saved, **launch)
     return run_recbole(model, dataset, config_file_list, config_dict, saved)
+
+
+def _in_processes(
+    *arguments: Any,
+    nproc: int = 1,
+    world_size: int = -1,
+    ip: str = "localhost",
+    port: str = "5678",
+    group_offset: int = 0,
+) -> dict[str, Any] | None:
+    """:func:`run_recbole` in ``nproc`` processes of this machine, among ``world_size``.
+
+    RecBole's own launcher forgets ``saved`` and writes its settings into the caller's dict.
+
+    Returns:
+        The result, ``None`` on a machine that does not have the first process.
+    """
+    queue = multiprocessing.get_context("spawn").SimpleQueue()
+    *names, given, saved = arguments
+    where = {
+        "world_size": nproc if world_size == -1 else world_size,
+        "ip": ip,
+        "port": port,
+        "nproc": nproc,
+        "offset": group_offset,
+    }
+    options = {"config_dict": {**(given or {}), **where}, "saved": saved, "queue": queue}
+    multiprocessing.spawn(run_recboles, args=(*names, options), nprocs=nproc)
+    return None if queue.empty() else queue.get()
 
 
 def run_recbole(
@@ -120,10 +148,16 @@ def run_recbole(
         "best_valid_result": best_valid_result,
         "test_result": test_result,
     }
+    kept = config["save_predictions"] and config.multi_scenario
+    rows = trainer.predict_rows(test_data) if kept else None
     if not config["single_spec"]:
         torch.distributed.destroy_process_group()
     if config["local_rank"] == 0:
-        _hand_over(config, trainer, train_data.dataset, test_data, result, phases)
+        if rows is not None:
+            save_predictions(
+                config["save_predictions"], rows, test_data.dataset, train_data.dataset
+            )
+        _hand_over(config, trainer, test_data.dataset, result, phases)
         if queue is not None:
             queue.put(result)
     return result
@@ -137,18 +171,13 @@ def _build(model_class: type, config: Config, train: Dataset) -> torch.nn.Module
     return model.to(config["device"])
 
 
-def _hand_over(
-    config: Config, trainer, train: Dataset, test_data, result: dict, phases: _Phases
-) -> None:
-    """Write what was asked for and print the table."""
+def _hand_over(config: Config, trainer, test: Dataset, result: dict, phases: _Phases) -> None:
+    """Write the result and print the table."""
     course = report.Course.of(trainer)
-    if config["save_predictions"] and config.multi_scenario:
-        rows = trainer.predict_rows(test_data)
-        save_predictions(config["save_predictions"], rows, test_data.dataset, train)
     if config["result_json"]:
         report.write_json(Path(config["result_json"]), config, result, phases, course)
     if config.multi_scenario:
-        report.print_table(config, test_data.dataset, result, phases, course)
+        report.print_table(config, test, result, phases, course)
     else:
         getLogger().info(f"best valid: {result['best_valid_result']}")
         getLogger().info(f"test result: {result['test_result']}")

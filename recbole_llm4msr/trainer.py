@@ -21,7 +21,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from recbole_llm4msr import compat
-from recbole_llm4msr.distributed import GradientAveraging
+from recbole_llm4msr.distributed import GradientAveraging, of_first_process
 from recbole_llm4msr.evaluation import ScenarioCollector, ScenarioEvaluator
 from recbole_llm4msr.files import whole_file
 from recbole_llm4msr.optimizer import (
@@ -36,7 +36,7 @@ from recbole_llm4msr.optimizer import (
 class ScenarioTrainerMixin:
     """What stands in front of a RecBole trainer class to make it report scenarios.
 
-    Ranking metrics (full sort) are left to RecBole: they have no label per row.
+    Ranking metrics are left to RecBole, over all rows: they are no metrics of a row.
     """
 
     def __init__(self, config, model: torch.nn.Module) -> None:
@@ -44,6 +44,8 @@ class ScenarioTrainerMixin:
         self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
         self._unclaimed = self.saved_model_file  # until there is a file of this name
         self.distributed = not config["single_spec"]
+        if self.distributed:  # a name holds the second, which may have ended between two processes
+            self.saved_model_file = self._unclaimed = of_first_process(self.saved_model_file)
         self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
         if config["torch_compile"]:
             model.forward = compiled(model.forward, self.device)
@@ -114,6 +116,7 @@ class ScenarioTrainerMixin:
             if self.distributed:
                 self.average_gradients()
             if self.clip_grad_norm:
+                scaler.unscale_(self.optimizer)  # the limit is one of gradients as they are
                 clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
             scaler.step(self.optimizer)
             scaler.update()
@@ -138,9 +141,13 @@ class ScenarioTrainerMixin:
 
     @torch.no_grad()
     def predict_rows(self, eval_data) -> DataStruct:
-        """Score every row of a split with the model as it is now, in the split's order."""
+        """Score every row of a split with the model as it is now, in the split's order.
+
+        All processes of a distributed run have to call it, and get all rows.
+        """
         self.model.eval()
         collector = ScenarioCollector(self.config)
+        collector.total_rows = eval_data.sample_size if self.distributed else None
         for batch in eval_data:
             interaction, scores, positive_u, positive_i = self._neg_sample_batch_eval(batch)
             collector.eval_batch_collect(scores, interaction, positive_u, positive_i)
@@ -175,6 +182,8 @@ class ScenarioTrainerMixin:
         final = kwargs.pop("saved_model_file", self.saved_model_file)
         with whole_file(final) as temporary:  # only the first process of a distributed run writes
             super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
+        if self.distributed:  # nobody reads it before it is there
+            torch.distributed.barrier()
         if verbose:
             self.logger.info("Saving current: %s", final)
 

@@ -9,13 +9,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import pytest
+import torch
 
 import recbole_llm4msr
-from recbole_llm4msr import load_data_and_model
+from recbole_llm4msr import load_data_and_model, run
 from recbole_llm4msr.trainer import get_trainer
+from tests.toy import toy_settings
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]
+
+#: Run by every process as it starts: a checkpoint takes its time, as that of a large model does.
+SLOW_DISK = """
+import time, torch
+save = torch.save
+def slow(*arguments, **options):
+    time.sleep(1)
+    save(*arguments, **options)
+torch.save = slow
+"""
 
 
 def free_port() -> int:
@@ -24,23 +37,47 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
-@pytest.mark.parametrize("embeddings", ["dense", "deferred_adam"])
-def test_two_processes_report_the_metrics_of_all_rows(toy, tmp_path, embeddings: str) -> None:
+@pytest.mark.parametrize(
+    ("model", "embeddings"),
+    [
+        ("LLM4MSR_STAR", "dense"),
+        ("LLM4MSR_STAR", "deferred_adam"),
+        ("AdaptDHM", "rowwise_adam"),
+        ("DCN", "sparse_adam"),  # has a table that never gets a gradient
+    ],
+)
+def test_two_processes_report_the_metrics_of_all_rows(toy, tmp_path, model, embeddings) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_DISK)
     done = subprocess.run(
         [
-            sys.executable, "-m", "recbole_llm4msr", "--model=LLM4MSR_STAR", "--dataset=toy",
+            sys.executable, "-m", "recbole_llm4msr", f"--model={model}", "--dataset=toy",
             f"--data_path={tmp_path}", "--epochs=2", "--nproc=2", f"--port={free_port()}",
             "--knowledge=random", "--train_batch_size=128", "--eval_batch_size=37",
             f"--embedding_optimizer={embeddings}", "--result_json=r.json", "--use_gpu=False",
+            "--save_predictions=p.parquet",
         ],
         cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}", "OMP_NUM_THREADS": "1"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     reported = json.loads((tmp_path / "r.json").read_text())["test_result"]
     (checkpoint,) = (tmp_path / "saved").glob("*.pth")
-    config, model, _, _, _, test = load_data_and_model(checkpoint)
-    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
+    config, trained, _, _, _, test = load_data_and_model(checkpoint)
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, trained)
     alone = trainer.evaluate(test, load_best_model=False)
-    assert reported == pytest.approx(alone, abs=2e-6, nan_ok=True)
-    assert done.stdout.count("LLM4MSR_STAR on toy") == 1
+    assert reported == pytest.approx(alone, abs=2e-6, rel=1e-6, nan_ok=True)
+    assert done.stdout.count(f"{model} on toy") == 1
+    scores = torch.tensor(pl.read_parquet(tmp_path / "p.parquet")["score"].to_list())
+    torch.testing.assert_close(scores, trainer.predict_rows(test).get("rec.score"))
+    # Centres that two processes had moved apart would not have a mean of length one.
+    for centres in (b for name, b in trained.named_buffers() if name.endswith("centres")):
+        torch.testing.assert_close(centres.norm(dim=1), torch.ones(len(centres)))
+
+
+def test_the_callers_wishes_reach_every_process_and_his_dict_stays(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, epochs=1)
+    given = dict(settings)
+    result = run("STAR", "toy", None, given, saved=False, nproc=2, port=str(free_port()))
+    assert given == settings
+    assert 0 < result["test_result"]["auc"] < 1
+    assert not list((tmp_path / "saved").glob("*"))

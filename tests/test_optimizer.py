@@ -165,6 +165,15 @@ def test_the_first_step_of_sparse_adam_is_adams(toy, tmp_path) -> None:
     torch.testing.assert_close(*weights)
 
 
+@pytest.mark.parametrize("choice", ["sparse_adam", "rowwise_adam", "deferred_adam"])
+def test_a_table_may_be_read_as_a_whole(toy, tmp_path, choice: str) -> None:
+    trainer, (train, _, _) = make(tmp_path, "M2M", embedding_optimizer=choice)
+    table = trainer.model.scenario_embedding.weight
+    before = table.detach().clone()
+    trainer._train_epoch(train, 0)
+    assert ((table - before).abs().amax(dim=1) > 0).all()
+
+
 def test_auto_takes_large_tables_only() -> None:
     model = nn.ModuleList([nn.Embedding(10, 1), nn.Embedding(500_000, 1)])
     assert make_tables_sparse(model, "dense") == []

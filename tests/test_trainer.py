@@ -106,6 +106,17 @@ def test_a_compiled_model_learns_what_a_plain_one_does(toy, tmp_path) -> None:
     assert results[0] == pytest.approx(results[1], abs=1e-5)
 
 
+def test_gradients_are_clipped_as_they_are_and_not_as_they_are_scaled(toy, tmp_path) -> None:
+    kept = []
+    for scaled in (False, True):
+        trainer, (train, _, _) = make(tmp_path, clip_grad_norm={"max_norm": 0.1}, learner="sgd")
+        trainer.enable_scaler = scaled  # on a GPU, a setting
+        trainer._train_epoch(train, 0)
+        kept.append([p.detach().clone() for p in trainer.model.parameters()])
+    for plain, scaled in zip(*kept, strict=True):
+        torch.testing.assert_close(scaled, plain, rtol=1e-4, atol=1e-6)
+
+
 def test_compiling_needs_a_compiler(toy, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)

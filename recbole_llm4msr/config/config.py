@@ -227,6 +227,17 @@ class Config(RecBoleConfig):
             final["metrics"] = list(metrics)
         else:
             super()._set_default_parameters()
+        if self.multi_scenario and final["eval_type"] == EvaluatorType.RANKING:
+            self._check_ranking()
+
+    def _check_ranking(self) -> None:
+        if "full" in self["eval_args"]["mode"].values():
+            raise ConfigError(
+                "eval_args: mode full scores every item for a user, and such a row has no "
+                "scenario; rank against sampled items (mode: uni100), or set SCENARIO_FIELD to null"
+            )
+        if self["save_predictions"]:
+            raise ConfigError("save_predictions needs labelled rows; metrics of rankings have none")
 
     def _check_metrics(self, metrics: list[str]) -> None:
         valid = self.final_config_dict["valid_metric"]

@@ -11,6 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from recbole_llm4msr.distributed import of_first_process, sum_of_processes
+
 
 class ClusterRouting(nn.Module):
     r"""Assigns every row to the nearest of K centres; the centres move while training only.
@@ -24,7 +26,8 @@ class ClusterRouting(nn.Module):
     a row by the stored centres, whatever else is in the batch. Adapted in two points, both against
     the collapse of all centres into one: similarity is the cosine over a temperature (the inner
     products of fresh embeddings are so small that the softmax is uniform), and the first training
-    batch places the centres on rows of its own that lie far from each other.
+    batch places the centres on rows of its own that lie far from each other. Several processes
+    have the same centres at any time: those of the first one, moved by the rows of all.
 
     Args:
         config: Configuration; reads ``n_clusters`` (K), ``routing_rate`` (:math:`\beta`),
@@ -68,7 +71,8 @@ class ClusterRouting(nn.Module):
 
     def moved(self, rows: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
         """The centres after one routing iteration over normalised ``rows``."""
-        means = F.normalize(self.coefficients(rows, centres).T @ rows, dim=1)
+        sums = sum_of_processes(self.coefficients(rows, centres).T @ rows)
+        means = F.normalize(sums, dim=1)
         return F.normalize(self.rate * centres + (1 - self.rate) * means, dim=1)
 
     @torch.no_grad()
@@ -78,7 +82,7 @@ class ClusterRouting(nn.Module):
             rows = F.normalize(x.to(self.centres.dtype), dim=1)
             if self.training and len(rows):
                 if not self.placed:
-                    self.centres = self.place(rows)
+                    self.centres = of_first_process(self.place(rows)).to(rows.device)
                     self.placed = torch.ones_like(self.placed)
                 for _ in range(self.iterations):
                     self.centres = self.moved(rows, self.centres)

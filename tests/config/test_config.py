@@ -125,12 +125,20 @@ def test_gauc_goes_with_value_metrics_and_can_stop_training() -> None:
     assert config["valid_metric_bigger"] is False
 
 
+RANKED = {"metrics": ["Recall"], "valid_metric": "Recall@10"}
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"metrics": ["AUX"]}, "no metric 'aux'; did you mean auc"),
         ({"valid_metric": "RMSE"}, "not among the metrics"),
         ({"SCENARIO_FIELD": None}, "needs scenarios"),
+        ({**RANKED, "eval_args": {"mode": "full"}}, "mode full .* no scenario; rank against sampl"),
+        (
+            {**RANKED, "eval_args": {"mode": "uni9"}, "save_predictions": "p.parquet"},
+            "save_predictions needs labelled rows",
+        ),
     ],
 )
 def test_contradictions_are_refused(settings, message) -> None:

@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.distributed import GradientAveraging, of_first_process
-from recbole_llm4msr.evaluation import ScenarioCollector, ScenarioEvaluator
+from recbole_llm4msr.evaluation import MEAN, ScenarioCollector, ScenarioEvaluator, metric_key
 from recbole_llm4msr.files import whole_file
 from recbole_llm4msr.optimizer import (
     HybridOptimizer,
@@ -46,12 +46,28 @@ class ScenarioTrainerMixin:
         self.distributed = not config["single_spec"]
         if self.distributed:  # a name holds the second, which may have ended between two processes
             self.saved_model_file = self._unclaimed = of_first_process(self.saved_model_file)
+        self.valid_metric = metric_key(config["valid_metric"])  # RecBole's has no capital letters
         self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
         if config["torch_compile"]:
             model.forward = compiled(model.forward, self.device)
         self.by_scenario = config["eval_type"] == EvaluatorType.VALUE
         if self.by_scenario:
             self.eval_collector = ScenarioCollector(config)
+
+    def fit(self, train_data, *args: Any, **kwargs: Any) -> tuple[float, dict]:
+        """RecBole's training.
+
+        Raises:
+            ValueError: ``valid_metric`` names a scenario that the data do not have.
+        """
+        _, _, scenario = self.valid_metric.partition("@")
+        if self.by_scenario and scenario:
+            known = [*getattr(train_data.dataset, "scenario_tokens", []), MEAN]
+            if scenario not in known:
+                raise ValueError(
+                    f"valid_metric: there is no scenario {scenario!r}, only {', '.join(known)}"
+                )
+        return super().fit(train_data, *args, **kwargs)
 
     def _build_optimizer(self, **kwargs: Any) -> Optimizer | HybridOptimizer:
         """RecBole's optimiser; with sparse tables, one of their own beside it."""

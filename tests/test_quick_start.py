@@ -116,11 +116,20 @@ def test_one_class_in_validation_does_not_stop_a_run(toy, tmp_path) -> None:
     assert result["test_result"]["auc"] > 0
 
 
-@pytest.mark.parametrize("metric", ["auc@mean", "logloss@feed", "gauc"])
+@pytest.mark.parametrize("metric", ["auc@mean", "LogLoss@feed", "AUC@Mail Box", "gauc"])
 def test_any_metric_can_stop_training(toy, tmp_path, metric: str) -> None:
+    path = toy / "toy.inter"
+    path.write_text(path.read_text().replace("\tmail\t", "\tMail Box\t"))
     result = run("STAR", "toy", config_dict=toy_settings(tmp_path, valid_metric=metric))
-    assert result["best_valid_score"] == result["best_valid_result"][metric]
-    assert result["valid_score_bigger"] is not metric.startswith("logloss")
+    key = metric.replace("AUC", "auc").replace("LogLoss", "logloss")
+    assert result["best_valid_score"] == result["best_valid_result"][key]
+    assert result["valid_score_bigger"] is not key.startswith("logloss")
+
+
+def test_a_scenario_that_is_not_there_stops_no_training(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, valid_metric="auc@Feed")
+    with pytest.raises(ValueError, match="no scenario 'Feed', only feed, mail, search, mean"):
+        run("STAR", "toy", config_dict=settings)
 
 
 def test_objective_function_is_recboles(toy, tmp_path) -> None:

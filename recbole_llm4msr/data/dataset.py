@@ -236,6 +236,11 @@ class MultiScenarioDataset(Dataset):
     def _sort_scenario_ids(self) -> None:
         """Replace ids in order of appearance by ids in order of the raw tokens."""
         tokens = self.field2id_token[self.scenario_field]
+        if "mean" in tokens:
+            raise ScenarioError(
+                f"{self.scenario_field}: a scenario cannot be called 'mean', as results call the "
+                "mean over the scenarios; give it another token"
+            )
         order = np.argsort(tokens[1:].astype(str), kind="stable") + 1
         new_id = np.zeros(len(tokens), dtype=np.int64)
         new_id[order] = np.arange(1, len(tokens))

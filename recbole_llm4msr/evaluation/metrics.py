@@ -9,6 +9,12 @@ from recbole.utils import EvaluatorType
 from scipy.stats import rankdata
 
 
+def metric_key(name: str) -> str:
+    """Key of a metric in a result: ``AUC@Beauty`` is ``auc@Beauty``, the scenario as it is."""
+    metric, at, scenario = name.partition("@")
+    return metric.lower() + at + scenario
+
+
 class GAUC(AbstractMetric):
     r"""AUC within each user, averaged with the user's number of impressions as weight.
 

@@ -223,6 +223,13 @@ def test_row_without_a_scenario_is_refused(toy, tmp_path) -> None:
         make(tmp_path)
 
 
+def test_a_scenario_is_not_called_like_the_mean_over_them(toy, tmp_path) -> None:
+    path = toy / "toy.inter"
+    path.write_text(path.read_text().replace("\tmail\t", "\tmean\t"))
+    with pytest.raises(ScenarioError, match="cannot be called 'mean'"):
+        make(tmp_path)
+
+
 def test_broken_line_of_an_inter_file_is_named(toy, tmp_path) -> None:
     path = toy / "toy.inter"
     path.write_text(path.read_text() + "u1\ti1\tfeed\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,14 @@ class ResampledUsers:
         self._draw = np.random.default_rng(seed)
         self._numbers: dict[str, int] = {}  # of users, in the order in which they were met
         self._counts = np.empty((resamples, 0), np.uint8)
-        self._rows: dict[int, Rows] = {}  # a split can depend on the seed
+        self._rows: dict[str, bytes] = {}  # which rows a file of predictions is of
         self._metrics: dict[str, dict[str, np.ndarray]] = {}
 
     def metrics(self, run: Run) -> dict[str, np.ndarray]:
         """AUC and LogLoss by key (``auc``, ``auc@<scenario>``, ...), each of shape ``(R,)``.
 
         Raises:
-            ValueError: The test rows are not those of another run with this seed, or the run has
-                none.
+            ValueError: The run has no predictions.
         """
         if not self.has(run):
             raise ValueError(f"{run.run}, seed {run.seed}: there are no predictions")
@@ -53,10 +53,7 @@ class ResampledUsers:
             for token in frame["user"].unique(maintain_order=True):
                 self._numbers.setdefault(token, len(self._numbers))
             rows = Rows.of(frame, self._numbers)
-            if not self._rows.setdefault(run.seed, rows).same_as(rows):
-                raise ValueError(
-                    f"{run.predictions}: its test rows are not those of other runs of this seed"
-                )
+            self._rows[run.predictions] = rows.digest()
             n_new = len(self._numbers) - self._counts.shape[1]
             new = self._draw.poisson(1, (n_new, self.resamples)).astype(np.uint8)
             self._counts = np.hstack([self._counts, new.T])
@@ -68,16 +65,30 @@ class ResampledUsers:
         """Whether the predictions of a run were kept and are still there."""
         return run.predictions is not None and (self.folder / run.predictions).is_file()
 
+    def comparable(self, ours: Sequence[Run], theirs: Sequence[Run]) -> bool:
+        """Whether two models were tested on the same rows, as far as predictions were kept.
+
+        Settings may choose the rows (a filter, another split), and each seed may have its own.
+        """
+        other = {run.seed: run for run in theirs if self.has(run)}
+        pairs = [(run, other[run.seed]) for run in ours if run.seed in other and self.has(run)]
+        for run in (run for pair in pairs for run in pair):
+            self.metrics(run)
+        return all(self._rows[a.predictions] == self._rows[b.predictions] for a, b in pairs)
+
     def interval(
         self, ours: Sequence[Run], theirs: Sequence[Run], metric: str
     ) -> tuple[float, float] | None:
         """95 % interval of ``ours`` minus ``theirs``, the mean over the seeds that both have.
 
-        ``None`` where a run's predictions were not kept, or the metric cannot be computed.
+        ``None`` where a run's predictions were not kept or are of other rows, or the metric cannot
+        be computed.
         """
         other = {run.seed: run for run in theirs}
         pairs = [(run, other[run.seed]) for run in ours if run.seed in other]
         if not pairs or not all(self.has(run) for pair in pairs for run in pair):
+            return None
+        if not self.comparable(ours, theirs):
             return None
         differences = []
         for left, right in pairs:
@@ -113,14 +124,12 @@ class Rows:
             scenarios = {name: np.flatnonzero(token == name) for name in np.unique(token)}
         return cls(user, frame["label"].to_numpy() > 0, scenarios)
 
-    def same_as(self, other: Rows) -> bool:
-        """Whether these are the same rows in the same order."""
-        return (
-            np.array_equal(self.user, other.user)
-            and np.array_equal(self.label, other.label)
-            and self.scenarios.keys() == other.scenarios.keys()
-            and all(np.array_equal(self.scenarios[s], other.scenarios[s]) for s in self.scenarios)
-        )
+    def digest(self) -> bytes:
+        """The same for the same rows in the same order."""
+        found = hashlib.sha256(self.user.tobytes() + self.label.tobytes())
+        for token, at in self.scenarios.items():
+            found.update(str(token).encode() + at.tobytes())
+        return found.digest()
 
     def metrics(self, score: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
         """AUC and LogLoss of all rows and of each scenario's, under every draw.

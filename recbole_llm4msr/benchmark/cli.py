@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import yaml
 from rich.console import Console
 from rich.table import Table
 
-from recbole_llm4msr.benchmark.comparison import Comparison
+from recbole_llm4msr.benchmark.comparison import ALL, Comparison
+from recbole_llm4msr.benchmark.folder import sole_user
 from recbole_llm4msr.benchmark.study import (
     Study,
     StudyError,
@@ -60,14 +63,14 @@ def benchmark(
     from recbole_llm4msr.benchmark.report import write_report
     from recbole_llm4msr.benchmark.runner import Runner, planned, run_study
 
-    study = _study(config, dataset, models, settings_of(context))
+    study = _study(config, dataset, models, _settings(context))
     if seeds is not None:
         study = replace(study, seeds=seeds_of(seeds))
     if tune is not None:
         study = replace(study, tune=tune, space=study.space or SPACE)
     if baseline is not None:
         study = with_baseline(study, baseline)
-    with Board(planned(study), out) as board:
+    with sole_user(output), Board(planned(study), out) as board:
         runner = Runner(output, jobs, board)
         runs = run_study(study, runner)
     if runs:
@@ -104,12 +107,13 @@ def tune(
     from recbole_llm4msr.benchmark.runner import Runner
     from recbole_llm4msr.benchmark.search import SeededTuning, default_params_file
 
-    settings = settings_of(context)
+    settings = _settings(context)
     file = params_file or default_params_file(model)
-    with Board(trials, out) as board:
-        runner = Runner(output, 1, board)
+    with sole_user(output):
+        runner = Runner(output, 1)
         search = SeededTuning(model, dataset, settings, file, algorithm, trials, seed, runner)
-        runs = search.run()
+        with Board(search.planned, out) as runner.tell:
+            runs = search.run()
     if not runs:
         raise StudyError(f"no trial of {model} could be trained; see {output}/logs")
     keys = list(search.space)
@@ -121,22 +125,41 @@ def tune(
         seconds = f"{sum(run.seconds.values()):.0f}"
         table.add_row(*chosen, f"{run.valid[search.metric]:.6f}", str(run.epochs), seconds)
     out.print(table)
-    best = " ".join(f"--{key}={value}" for key, value in runs[0].settings.items())
-    out.print(f"the best: --model={model} --dataset={dataset} {best}", soft_wrap=True)
+    best = {**settings, **runs[0].settings, "seed": seed}
+    options = " ".join(f"--{key}={shlex.quote(str(value))}" for key, value in best.items())
+    out.print(f"the best: --model={model} --dataset={dataset} {options}", soft_wrap=True)
 
 
 def _summary(study: Study, comparison: Comparison) -> Table:
     """The columns on all rows; the scenarios are in the files, and too wide for a terminal."""
     table = Table(title=f"{study.dataset}: test {comparison.metric} on all rows")
-    best = comparison.best("all", DECIMALS)
+    best = comparison.best(ALL, DECIMALS)
     for name in ("run", comparison.metric, "difference", "95 %", "p", "seeds"):
         table.add_column(name, justify="left" if name == "run" else "right")
     for row in comparison.rows:
         _, *certainty = against(row)
-        score = number(row.cells["all"], " ± ", "-")
+        score = number(row.cells[ALL], " ± ", "-")
         style = "bold" if row.label in best else None
         table.add_row(row.label, score, *certainty, str(row.seeds), style=style)
     return table
+
+
+def _settings(context: typer.Context) -> dict[str, Any]:
+    """The settings behind a command's own options, those of ``config_files`` among them.
+
+    What the files hold belongs to a run, whatever they are called.
+    """
+    settings = settings_of(context)
+    files: dict[str, Any] = {}
+    for name in str(settings.pop("config_files", "")).split():
+        try:
+            content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
+        except yaml.YAMLError as error:
+            raise StudyError(f"{name}: not valid yaml: {error}") from error
+        if not isinstance(content, dict):
+            raise StudyError(f"{name}: expected lines of `key: value`")
+        files |= content
+    return {**files, **settings}
 
 
 def _study(

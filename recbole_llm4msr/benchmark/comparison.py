@@ -10,6 +10,9 @@ from recbole_llm4msr.benchmark.bootstrap import ResampledUsers
 from recbole_llm4msr.benchmark.records import Run
 from recbole_llm4msr.benchmark.statistics import Difference, holm, metric_bigger, paired
 
+#: The column of all rows.
+ALL = "all"
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -27,7 +30,7 @@ class Row:
         label: Its name.
         cells: Metric by column: scenarios, ``mean`` and ``all``.
         baseline: Label of what it is compared with, if anything.
-        difference: To the baseline, on all rows.
+        difference: To the baseline, on all rows; ``None`` where that was tested on other rows.
         interval: 95 % bootstrap interval of that over test users.
         p: Two-sided p-value over seeds, corrected for the number of rows compared.
         seeds: Number of seeds.
@@ -104,11 +107,13 @@ def compare(runs: Sequence[Run], metric: str, users: ResampledUsers) -> Comparis
     grouped = by_label(runs)
     scenarios = scenarios_of(runs)
     keys = {name: f"{metric}@{name}" for name in [*scenarios, "mean"]} if scenarios else {}
-    keys["all"] = metric
+    if ALL in keys:  # a scenario is called so
+        keys[f"@{ALL}"] = keys.pop(ALL)
+    keys[ALL] = metric
     differences = {
         label: paired(own, grouped[own[0].baseline], metric)
         for label, own in grouped.items()
-        if own[0].baseline in grouped
+        if own[0].baseline in grouped and users.comparable(own, grouped[own[0].baseline])
     }
     corrected = dict(
         zip(differences, holm([found.p for found in differences.values()]), strict=True)
@@ -120,7 +125,7 @@ def compare(runs: Sequence[Run], metric: str, users: ResampledUsers) -> Comparis
             Row(
                 label=label,
                 cells={name: _cell(run.test.get(key) for run in own) for name, key in keys.items()},
-                baseline=own[0].baseline if found else None,
+                baseline=own[0].baseline if own[0].baseline in grouped else None,
                 difference=found,
                 interval=users.interval(own, grouped[own[0].baseline], metric) if found else None,
                 p=corrected.get(label),

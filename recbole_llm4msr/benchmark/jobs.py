@@ -36,6 +36,7 @@ class Job:
         settings: Configuration.
         baseline: Row that it is compared with.
         phase: ``trial`` of tuning, or ``final``.
+        data: Fingerprint of the data set's files.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     baseline: str | None = None
     phase: str = "final"
+    data: str | None = None
 
     @property
     def key(self) -> str:
@@ -122,6 +124,7 @@ def execute(job: Job, folder: Path, processes: list[subprocess.Popen], threads: 
         predictions=str(predictions.relative_to(folder)) if predictions.is_file() else None,
         versions=found["versions"],
         git_commit=git_commit(),
+        data=job.data,
     )
 
 

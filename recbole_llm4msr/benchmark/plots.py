@@ -73,6 +73,8 @@ def gains(runs: Sequence[Run], users: ResampledUsers) -> Plot:
         if own[0].baseline not in grouped:
             continue
         theirs = grouped[own[0].baseline]
+        if not users.comparable(own, theirs):
+            continue
         found = {place: paired(own, theirs, key).mean for place, key in places.items()}
         found = {place: gain for place, gain in found.items() if gain == gain}
         intervals = [users.interval(own, theirs, places[place]) for place in found]

@@ -35,6 +35,7 @@ class Run:
         predictions: Parquet file of the test rows' scores, relative to the folder of the runs.
         versions: Versions of what it ran with.
         git_commit: Commit it ran from.
+        data: Fingerprint of the data set's files; ``None`` where it is not known.
     """
 
     run: str
@@ -53,6 +54,7 @@ class Run:
     predictions: str | None = None
     versions: dict[str, str | None] = field(default_factory=dict)
     git_commit: str | None = None
+    data: str | None = None
 
     @classmethod
     def from_json(cls, line: str | bytes) -> Run:

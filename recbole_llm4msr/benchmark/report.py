@@ -11,7 +11,7 @@ from rich.progress import track
 
 from recbole_llm4msr.benchmark.activity import by_activity
 from recbole_llm4msr.benchmark.bootstrap import ResampledUsers
-from recbole_llm4msr.benchmark.comparison import Comparison, compare, metrics_of
+from recbole_llm4msr.benchmark.comparison import Comparison, by_label, compare, metrics_of
 from recbole_llm4msr.benchmark.plots import plots_of, write_html, write_png
 from recbole_llm4msr.benchmark.records import Run
 from recbole_llm4msr.benchmark.tables import frame, latex, markdown
@@ -39,6 +39,13 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], Compari
     users = ResampledUsers(folder)
     compared = {run.baseline for run in runs} - {None}
     _draw(users, [run for run in runs if run.baseline or run.run in compared])
+    grouped = by_label(runs)
+    for label, own in grouped.items():
+        other = own[0].baseline
+        if other in grouped and not users.comparable(own, grouped[other]):
+            getLogger().warning(
+                f"{label} was not tested on the same rows as {other}: there is no difference to say"
+            )
     files: list[Path] = []
     texts: list[str] = []
 
@@ -55,10 +62,10 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], Compari
     comparisons = [compare(runs, metric, users) for metric in metrics_of(runs)]
     for found in comparisons:
         table(found.metric, found.metric, found)
-    grouped = by_activity(runs, folder)
-    if grouped:
+    active = by_activity(runs, folder)
+    if active:
         title = "auc by how many training rows the user had"
-        table("activity", title, compare(grouped, "auc", users))
+        table("activity", title, compare(active, "auc", users))
     write("tables.md", "\n".join([f"# {runs[0].dataset}", NOTE, *texts]))
 
     has_pictures = find_spec("matplotlib") is not None

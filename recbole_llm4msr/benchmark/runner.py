@@ -10,10 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from recbole_llm4msr.benchmark import tuning
+from recbole_llm4msr.benchmark.folder import fingerprint
 from recbole_llm4msr.benchmark.jobs import Job, JobError, execute, key_of
 from recbole_llm4msr.benchmark.records import Run, append_run, read_runs
 from recbole_llm4msr.benchmark.statistics import metric_bigger
-from recbole_llm4msr.benchmark.study import Entry, Study
+from recbole_llm4msr.benchmark.study import Entry, Study, StudyError
 
 #: Told of every job that begins, ends or fails: the job, its run, what went wrong.
 Listener = Callable[[Job, "Run | None", "JobError | None"], None]
@@ -45,10 +46,19 @@ class Runner:
             self._know(run)
 
     def run(self, jobs: Sequence[Job]) -> list[Run]:
-        """The runs of ``jobs``, in their order; those that failed are missing and in ``failed``."""
+        """The runs of ``jobs``, in their order; those that failed are missing and in ``failed``.
+
+        Raises:
+            StudyError: A run that is there was made from other data.
+        """
         waiting: dict[str, list[Job]] = {}
         for job in jobs:
             known = self._runs.get(job.key)
+            if known is not None and None is not job.data != known.data is not None:
+                raise StudyError(
+                    f"{self.records}: {known.run}, seed {known.seed}, was trained on other data "
+                    f"called {job.dataset}; give another --output"
+                )
             if known is None:
                 waiting.setdefault(job.key, []).append(job)
             else:
@@ -118,10 +128,12 @@ def run_study(study: Study, runner: Runner) -> list[Run]:
     Returns:
         The final runs, entry by entry and seed by seed.
     """
-    tuned = _tune(study, runner) if study.tune else {}
+    tuned = _tune(study, runner) if study.tune else None
     jobs = [
-        _job(study, entry, seed, tuned.get(entry.tuned_as or entry.label, {}))
+        _job(study, entry, seed, found or {})
         for entry in study.entries
+        for found in [tuned and tuned.get(entry.tuned_as or entry.label)]
+        if tuned is None or found is not None  # what could not be tuned is not compared as if
         for seed in study.seeds
     ]
     return runner.run(jobs)
@@ -146,7 +158,7 @@ def _trials(study: Study) -> list[Job]:
 def _tune(study: Study, runner: Runner) -> dict[str, dict]:
     """The best settings of every entry that is tuned, by its label."""
     runs = runner.run(_trials(study))
-    metric = str(study.settings.get("valid_metric", "auc")).lower()
+    metric = study.valid_metric
     found = {}
     for entry in study.entries:
         own = [run for run in runs if run.run == entry.label]
@@ -158,4 +170,5 @@ def _tune(study: Study, runner: Runner) -> dict[str, dict]:
 
 def _job(study: Study, entry: Entry, seed: int, tuned: dict, phase: str = "final") -> Job:
     settings = {**study.settings, **tuned, **entry.settings}
-    return Job(entry.label, entry.model, study.dataset, seed, settings, entry.baseline, phase)
+    data = fingerprint(study.dataset, settings.get("data_path"))
+    return Job(entry.label, entry.model, study.dataset, seed, settings, entry.baseline, phase, data)

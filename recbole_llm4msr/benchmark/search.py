@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from recbole.trainer import HyperTuning
 
+from recbole_llm4msr.benchmark.folder import fingerprint
 from recbole_llm4msr.benchmark.jobs import Job
 from recbole_llm4msr.benchmark.records import Run
 from recbole_llm4msr.benchmark.runner import Runner
 from recbole_llm4msr.benchmark.statistics import metric_bigger
-from recbole_llm4msr.benchmark.study import StudyError
-from recbole_llm4msr.config.keys import known_keys, properties_folder, unknown_keys
+from recbole_llm4msr.benchmark.study import StudyError, check_settings, valid_metric
+from recbole_llm4msr.config import properties_folder
+from recbole_llm4msr.model import get_model
 
 ALGORITHMS = ("bayes", "random", "exhaustive")
 
@@ -29,13 +33,14 @@ class SeededTuning(HyperTuning):
         dataset: Name of the data set.
         settings: Configuration of all trials.
         params_file: Search space in RecBole's form, ``key choice [a,b]`` and the like, a line each.
-        algorithm: ``bayes`` (TPE), ``random`` or ``exhaustive``.
+        algorithm: ``bayes`` (TPE), ``random`` or ``exhaustive``, which needs a choice for every
+            key.
         trials: Number of trials; ``exhaustive`` tries every point of the space instead.
         seed: Seed of the search and of every trial.
         runner: Runs the trials.
 
     Raises:
-        StudyError: The algorithm, the file or a key in it cannot be meant.
+        StudyError: The algorithm, the file or a setting cannot be meant, or hyperopt is missing.
     """
 
     def __init__(
@@ -54,19 +59,47 @@ class SeededTuning(HyperTuning):
         if not params_file.is_file():
             raise StudyError(f"{params_file}: there is no such file")
         try:
+            # RecBole's own exhaustive search fails with today's hyperopt; see `run`.
+            drawn = "random" if algorithm == "exhaustive" else algorithm
             super().__init__(
-                None, None, params_file, algo=algorithm, max_evals=trials, early_stop=trials
+                None, None, params_file, algo=drawn, max_evals=trials, early_stop=trials
             )
-        except (ValueError, SyntaxError, NameError) as error:
+        except ModuleNotFoundError as error:
+            raise StudyError("tune needs hyperopt: pip install '.[benchmark]'") from error
+        except (ValueError, SyntaxError, NameError, TypeError) as error:
+            raise StudyError(
+                f"{params_file}: {error}; a line is `key choice [a,b]`, `key uniform low,high`, "
+                "`key quniform low,high,step` or `key loguniform low,high`"
+            ) from error
+        if not self.space:
+            raise StudyError(f"{params_file}: there is nothing to search in it")
+        get_model(model)
+        try:
+            check_settings(self.space, model)
+        except StudyError as error:
             raise StudyError(f"{params_file}: {error}") from error
-        for key, near in unknown_keys(self.space, known_keys()).items():
-            hint = f": did you mean {near}?" if near else ""
-            raise StudyError(f"{params_file}: unknown key {key!r}{hint}")
+        check_settings(settings, model)
         self.model, self.dataset, self.settings = model, dataset, settings
         self.seed, self.runner = seed, runner
-        self.metric = str(settings.get("valid_metric", "auc")).lower()
+        self.metric = valid_metric(settings)
         self.bigger = metric_bigger(self.metric)
         self.runs: list[Run] = []
+        #: Every point of the space, as numbers of choices; empty where it is searched otherwise.
+        self.grid: list[dict[str, int]] = []
+        if algorithm == "exhaustive":
+            endless = [key for key, node in self.space.items() if node.name != "switch"]
+            if endless:
+                raise StudyError(
+                    f"{params_file}: exhaustive search needs a choice for {', '.join(endless)}"
+                )
+            # The node of a choice holds the draw, and then what is drawn from.
+            numbers = [range(len(node.pos_args) - 1) for node in self.space.values()]
+            self.grid = [dict(zip(self.space, point, strict=True)) for point in product(*numbers)]
+
+    @property
+    def planned(self) -> int:
+        """Number of trials."""
+        return len(self.grid) or self.max_evals
 
     def trial(self, params: dict[str, Any]) -> dict[str, Any]:
         """Run one point of the space; what hyperopt is told is its validation score."""
@@ -81,6 +114,7 @@ class SeededTuning(HyperTuning):
             {**self.settings, **point},
             None,
             "trial",
+            fingerprint(self.dataset, self.settings.get("data_path")),
         )
         found = self.runner.run([job])
         value = found[0].valid.get(self.metric) if found else None
@@ -90,18 +124,23 @@ class SeededTuning(HyperTuning):
         return {"loss": -value if self.bigger else value, "status": hyperopt.STATUS_OK}
 
     def run(self) -> list[Run]:
-        """All trials, the best by validation first."""
-        from hyperopt import fmin
+        """All trials that could be trained, the best by validation first."""
+        from hyperopt import fmin, space_eval
+        from hyperopt.exceptions import AllTrialsFailed
 
-        fmin(
-            self.trial,
-            self.space,
-            algo=self.algo,
-            max_evals=self.max_evals,
-            rstate=np.random.default_rng(self.seed),
-            show_progressbar=False,
-            verbose=False,
-        )
+        for point in self.grid:
+            self.trial(space_eval(self.space, point))
+        with suppress(AllTrialsFailed):
+            if not self.grid:
+                fmin(
+                    self.trial,
+                    self.space,
+                    algo=self.algo,
+                    max_evals=self.max_evals,
+                    rstate=np.random.default_rng(self.seed),
+                    show_progressbar=False,
+                    verbose=False,
+                )
         sign = -1 if self.bigger else 1
         return sorted(self.runs, key=lambda run: sign * run.valid[self.metric])
 

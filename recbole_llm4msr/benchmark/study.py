@@ -10,9 +10,21 @@ from typing import Any
 import yaml
 
 from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys
+from recbole_llm4msr.evaluation import metric_key
+from recbole_llm4msr.model import get_model
 
 #: First seed of a study that names only how many; RecBole's default.
 FIRST_SEED = 2020
+
+#: What a benchmark itself says of every run, and how it is said there.
+_OWN_KEYS = {
+    "seed": "give `seeds` (--seeds, or --seed of `tune`)",
+    "model": "give `runs` (--models)",
+    "dataset": "it is that of the study",
+    "checkpoint_dir": "checkpoints are not kept",
+    "result_json": "results are in runs.jsonl",
+    "save_predictions": "they are in the folder of the benchmark",
+}
 
 
 class StudyError(ValueError):
@@ -78,13 +90,20 @@ class Study:
                 raise StudyError(f"{entry.label}: {entry.tuned_as} is not tuned itself")
         if self.tune and not self.space:
             raise StudyError("tune: nothing to search; give `space`, values by key")
-        for where in (self.settings, self.space):
-            _refuse_unknown(where, known_keys())
+        check_settings(self.settings)
+        _check_space(self.space)
         for entry in self.entries:
-            given = [*entry.settings, *entry.space]
-            _refuse_unknown(given, known_keys())
-            for key in unknown_keys(given, keys_of(entry.model)):
-                raise StudyError(f"{entry.label}: {key!r} is no option of {entry.model}")
+            try:
+                get_model(entry.model)
+                check_settings(entry.settings, entry.model)
+                _check_space(entry.space, entry.model)
+            except ValueError as error:
+                raise StudyError(f"{entry.label}: {error}") from error
+
+    @property
+    def valid_metric(self) -> str:
+        """Key of the metric that trials are judged by."""
+        return valid_metric(self.settings)
 
     def entry(self, label: str) -> Entry:
         """The entry of this label."""
@@ -149,10 +168,17 @@ def _study_of(content: Any) -> Study:
     if isinstance(runs, list):
         runs = dict.fromkeys(runs)
     entries = []
+    if not isinstance(runs, dict) or not runs:
+        raise StudyError("runs: expected names of models, or labels with what is said of them")
     for label, given in runs.items():
-        given = given or {}
+        given = {} if given is None else given
+        if not isinstance(given, dict):
+            raise StudyError(f"{label}: expected `key: value` (`model: STAR`), got {given!r}")
         _refuse_unknown(given, {f.name for f in fields(Entry)} - {"label"})
         entries.append(Entry(**{"label": str(label), "model": str(label), **given}))
+    for key in ("settings", "space"):
+        if content.get(key, ...) is None:
+            del content[key]
     return Study(
         **{**content, "seeds": seeds_of(content.get("seeds", 1)), "entries": tuple(entries)}
     )
@@ -160,11 +186,43 @@ def _study_of(content: Any) -> Study:
 
 def seeds_of(seeds: int | list[int]) -> tuple[int, ...]:
     """``5`` means five seeds from RecBole's default on; a list means itself."""
-    if isinstance(seeds, int):
+    if type(seeds) is int:
         seeds = list(range(FIRST_SEED, FIRST_SEED + seeds))
-    if not seeds or not all(isinstance(seed, int) for seed in seeds):
+    if not seeds or not isinstance(seeds, list) or any(type(seed) is not int for seed in seeds):
         raise StudyError(f"seeds: {seeds!r} is neither a number of seeds nor a list of them")
+    if len(set(seeds)) < len(seeds):
+        raise StudyError(f"seeds: {seeds}: a seed that is there twice is not two runs")
     return tuple(seeds)
+
+
+def valid_metric(settings: Mapping[str, Any]) -> str:
+    """Key of the metric that runs with these settings are judged by."""
+    return metric_key(str(settings.get("valid_metric", "auc")))
+
+
+def check_settings(given: Mapping[str, Any], model: str | None = None) -> None:
+    """Refuse settings that a run would not read, or that the benchmark makes itself.
+
+    Raises:
+        StudyError: There is such a key; the message says what to do.
+    """
+    if not isinstance(given, Mapping):
+        raise StudyError(f"settings: expected `key: value`, got {given!r}")
+    _refuse_unknown(given, known_keys())
+    for key in given:
+        if key in _OWN_KEYS:
+            raise StudyError(f"{key!r} is not set here: {_OWN_KEYS[key]}")
+    for key in unknown_keys(given, keys_of(model)) if model else ():
+        raise StudyError(f"{key!r} is no option of {model}")
+
+
+def _check_space(space: Mapping[str, list], model: str | None = None) -> None:
+    if not isinstance(space, Mapping):
+        raise StudyError(f"space: expected lists of values by key, got {space!r}")
+    check_settings(space, model)
+    for key, values in space.items():
+        if not isinstance(values, list | tuple) or not values:
+            raise StudyError(f"space: {key}: expected a list of values, got {values!r}")
 
 
 def with_baseline(study: Study, baseline: str) -> Study:

@@ -36,7 +36,17 @@ def trials(space: Mapping[str, Sequence], budget: int, seed: int) -> list[dict[s
 
 
 def best(runs: Sequence[Run], metric: str, bigger: bool) -> Run:
-    """The trial with the best validation score; the first of equals."""
+    """The trial with the best validation score; the first of equals.
+
+    Raises:
+        ValueError: No trial has that metric.
+    """
+    if not any(metric in run.valid for run in runs):
+        measured = ", ".join(key for key in runs[0].valid if "@" not in key)
+        raise ValueError(
+            f"{runs[0].run}: no trial measured {metric}, by which trials are judged, only "
+            f"{measured}; set valid_metric in the study or as an option"
+        )
 
     def score(run: Run) -> float:
         value = run.valid.get(metric)

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import signal
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from recbole_llm4msr.benchmark import cli, folder
 from recbole_llm4msr.benchmark import runner as running
 from recbole_llm4msr.benchmark.cli import benchmark_app, tune_app
-from recbole_llm4msr.benchmark.jobs import Job
+from recbole_llm4msr.benchmark.jobs import Job, JobError
 from recbole_llm4msr.benchmark.records import read_runs
 from recbole_llm4msr.benchmark.runner import Runner, planned, run_study
-from recbole_llm4msr.benchmark.study import Entry, Study
+from recbole_llm4msr.benchmark.study import Entry, Study, StudyError
 from tests.benchmark.runs import make_run
-from tests.toy import toy_settings
+from tests.toy import toy_settings, write_toy
 
 
 def options(tmp_path, **more) -> list[str]:
@@ -53,10 +58,13 @@ def test_from_models_to_tables_and_never_twice(toy, tmp_path) -> None:
 
 
 def test_a_run_that_fails_is_told_and_the_others_go_on(toy, tmp_path) -> None:
-    command = ["--dataset=toy", "--models=SharedBottom,NoSuchModel", f"--output={tmp_path / 'r'}"]
+    (tmp_path / "s.yaml").write_text(
+        "dataset: toy\nruns: {SharedBottom: , odd: {model: STAR, settings: {dropout_prob: x}}}\n"
+    )
+    command = [f"--config={tmp_path / 's.yaml'}", f"--output={tmp_path / 'r'}"]
     result = CliRunner().invoke(benchmark_app, [*command, *options(tmp_path, epochs=1)])
     assert result.exit_code == 1
-    assert "failed: NoSuchModel" in result.output
+    assert "failed: odd" in result.output
     assert "1 runs failed" in result.output
     assert [run.run for run in read_runs(tmp_path / "r" / "runs.jsonl")] == ["SharedBottom"]
 
@@ -69,6 +77,10 @@ def test_a_run_that_fails_is_told_and_the_others_go_on(toy, tmp_path) -> None:
         (["--dataset=toy", "--models=STAR", "stray"], "'stray' is no option"),
         (["--config=no.yaml"], "there is no such study"),
         (["--dataset=toy", "--models=STAR", "--baseline=MMoE"], "baseline 'MMoE' is not among"),
+        (["--dataset=toy", "--models=STAR,STARR"], "STARR: model: there is no model 'STARR'"),
+        (["--dataset=toy", "--models=STAR", "--seed=7"], "'seed' is not set here: give `seeds`"),
+        (["--dataset=toy", "--model=STAR", "--models=STAR"], "'model' is not set here"),
+        (["--dataset=toy", "--models=STAR", "--config_files=no.yaml"], "no.yaml"),
     ],
 )
 def test_bad_commands_end_with_one_line(given, message) -> None:
@@ -98,7 +110,12 @@ def test_tune_is_seeded_goes_on_and_names_the_best(toy, tmp_path) -> None:
     [
         ("learning_rat choice [1]", [], "did you mean learning_rate"),
         ("learning_rate chioce [1]", [], "Illegal param type"),
+        ("learning_rate choice 0.1", [], "a line is `key choice [a,b]`"),
+        ("routing_rate choice [0.1]", [], "'routing_rate' is no option of STAR"),
         ("learning_rate choice [0.1]", ["--algorithm=grid"], "none of bayes, random, exhaustive"),
+        ("learning_rate choice [0.1]", ["--embeding_size=8"], "did you mean embedding_size"),
+        ("learning_rate uniform 0,1", ["--algorithm=exhaustive"], "needs a choice for learning_r"),
+        ("", [], "nothing to search"),
     ],
 )
 def test_a_bad_search_ends_with_one_line(tmp_path, line, more, message) -> None:
@@ -107,6 +124,82 @@ def test_a_bad_search_ends_with_one_line(tmp_path, line, more, message) -> None:
     result = CliRunner().invoke(tune_app, command)
     assert result.exit_code == 1
     assert message in result.stderr
+
+
+@pytest.mark.parametrize("width", ["[4]", "'none'"])
+def test_an_exhaustive_search_tries_every_point_or_says_that_none_can_be_trained(
+    toy, tmp_path, width
+) -> None:
+    space = tmp_path / "s.hyper"
+    space.write_text(f"learning_rate choice [0.01,0.02]\nmlp_hidden_size choice [{width}]\n")
+    command = ["--model=SharedBottom", "--dataset=toy", f"--params_file={space}"]
+    command += ["--algorithm=exhaustive", f"--output={tmp_path / 'r'}"]
+    command += [o for o in options(tmp_path, epochs=1) if "mlp_hidden" not in o]
+    result = CliRunner().invoke(tune_app, command)
+    if width == "'none'":
+        assert result.exit_code == 1
+        assert "no trial of SharedBottom could be trained" in result.stderr
+        return
+    assert result.exit_code == 0, result.output
+    runs = read_runs(tmp_path / "r" / "runs.jsonl")
+    assert [run.settings["learning_rate"] for run in runs] == [0.01, 0.02]
+    assert {tuple(run.settings["mlp_hidden_size"]) for run in runs} == {(4,)}
+
+
+def test_other_data_of_the_same_name_are_not_taken_for_the_same(executed, toy, tmp_path) -> None:
+    given = study(settings={"learning_rate": 0.5, "data_path": str(tmp_path)})
+    run_study(given, Runner(tmp_path / "r"))
+    elsewhere = write_toy(tmp_path / "other", seed=1)
+    moved = study(settings={"learning_rate": 0.5, "data_path": str(elsewhere.parent)})
+    with pytest.raises(StudyError, match="STAR, seed 1, was trained on other data called toy"):
+        run_study(moved, Runner(tmp_path / "r"))
+    shutil.copytree(toy, elsewhere, dirs_exist_ok=True)
+    folder.fingerprint.cache_clear()
+    assert run_study(moved, Runner(tmp_path / "r")) == run_study(given, Runner(tmp_path / "r"))
+
+
+def test_what_stands_in_a_configuration_file_is_part_of_a_run(tmp_path) -> None:
+    for rate in (0.1, 0.2):
+        (tmp_path / "c.yaml").write_text(f"learning_rate: {rate}\nepochs: 3\n")
+        files = ["--epochs=4", f"--config_files={tmp_path / 'c.yaml'}"]
+        found = cli._settings(SimpleNamespace(args=files))
+        assert found == {"learning_rate": rate, "epochs": 4}
+
+
+def test_a_folder_has_one_benchmark_at_a_time_and_a_kill_is_heard(tmp_path) -> None:
+    with folder.sole_user(tmp_path / "r"):
+        with (
+            pytest.raises(StudyError, match="another benchmark is running in this folder"),
+            folder.sole_user(tmp_path / "r"),
+        ):
+            pass
+        with pytest.raises(SystemExit):
+            os.kill(os.getpid(), signal.SIGTERM)
+    with folder.sole_user(tmp_path / "r"):
+        pass
+
+
+def test_what_could_not_be_tuned_is_not_compared_as_if(monkeypatch, executed, tmp_path) -> None:
+    inner = running.execute
+
+    def fails(job: Job, *rest):
+        if job.model == "STAR":
+            raise JobError("no")
+        return inner(job, *rest)
+
+    monkeypatch.setattr(running, "execute", fails)
+    entries = (*study().entries, Entry("MMoE", "MMoE"))
+    space = {"learning_rate": [0.01, 0.02]}
+    runner = Runner(tmp_path)
+    runs = run_study(Study("toy", entries, (1,), tune=2, space=space), runner)
+    assert [(run.run, run.phase) for run in runs] == [("MMoE", "final")]
+    assert len(runner.failed) == 2
+
+
+def test_trials_are_judged_by_a_metric_that_they_have(executed, tmp_path) -> None:
+    given = study(settings={"learning_rate": 0.5, "valid_metric": "AUC@Home"})
+    with pytest.raises(ValueError, match="no trial measured auc@Home.* only auc"):
+        run_study(given, Runner(tmp_path))
 
 
 @pytest.fixture
@@ -120,7 +213,7 @@ def executed(monkeypatch) -> list[Job]:
         metrics = {"auc": 1 - abs(rate - 0.02)}
         return make_run(
             run=job.label, model=job.model, dataset=job.dataset, seed=job.seed,
-            settings=dict(job.settings), phase=job.phase, baseline=job.baseline,
+            settings=dict(job.settings), phase=job.phase, baseline=job.baseline, data=job.data,
             valid=metrics, test=metrics,
         )  # fmt: skip
 

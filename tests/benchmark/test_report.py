@@ -6,6 +6,7 @@ import csv
 import json
 import math
 
+import polars as pl
 import pytest
 
 from recbole_llm4msr.benchmark.bootstrap import ResampledUsers
@@ -41,6 +42,31 @@ def runs() -> list[Run]:
 @pytest.fixture
 def comparison(runs, tmp_path):
     return compare(runs, "auc", ResampledUsers(tmp_path))
+
+
+def test_a_scenario_called_all_and_the_column_of_all_rows_are_two(tmp_path) -> None:
+    run = make_run(test={"auc": 0.7, "auc@all": 0.6, "auc@mean": 0.6})
+    cells = compare([run], "auc", ResampledUsers(tmp_path)).rows[0].cells
+    assert {name: cell.mean for name, cell in cells.items()} == {
+        "mean": 0.6,
+        "@all": 0.6,
+        "all": 0.7,
+    }
+
+
+def test_a_model_tested_on_other_rows_is_told_and_costs_no_table(tmp_path, caplog) -> None:
+    for name, n in (("a", 40), ("b", 40), ("c", 30)):
+        frame = {"user": [f"u{i % 9}" for i in range(n)], "label": [i % 2 for i in range(n)]}
+        pl.DataFrame({**frame, "score": [0.5] * n}).write_parquet(tmp_path / f"{name}.parquet")
+    runs = [
+        make_run(run=name, baseline=None if name == "a" else "a", predictions=f"{name}.parquet")
+        for name in "abc"
+    ]
+    write_report(runs, tmp_path)
+    assert "c was not tested on the same rows as a" in caplog.text
+    *_, b, c = (line for line in (tmp_path / "auc.csv").read_text().splitlines() if line)
+    assert b.split(",")[3:6] == ["a", "0.0", "0.0"]
+    assert c.split(",")[3:6] == ["a", "", ""]
 
 
 def test_markdown_says_what_the_runs_say(comparison) -> None:

@@ -118,12 +118,14 @@ def test_a_planted_gain_is_found_and_none_where_there_is_none(tmp_path) -> None:
     assert users.interval([runs["ours"]], [make_run(seed=4)], "auc") is None
 
 
-def test_other_rows_are_refused(tmp_path) -> None:
+def test_models_that_were_tested_on_other_rows_are_not_compared(tmp_path) -> None:
     runs, score, label, user, scenario = made_up(tmp_path, 1.0)
     write_predictions(tmp_path, "theirs.parquet", 1 - label, user, scenario, score["theirs"])
     users = ResampledUsers(tmp_path, resamples=2)
-    with pytest.raises(ValueError, match="theirs.parquet: its test rows are not those"):
-        users.interval([runs["ours"]], [runs["theirs"]], "auc")
+    pair = [runs["ours"]], [runs["theirs"]]
+    assert not users.comparable(*pair)
+    assert users.interval(*pair, "auc") is None
+    assert users.comparable([runs["ours"]], [runs["ours"]])
 
 
 def test_every_seed_can_have_test_rows_of_its_own(tmp_path) -> None:

@@ -167,6 +167,7 @@ def test_a_damaged_zip(tiny_kuaisar: Path, tmp_path: Path) -> None:
     with pytest.raises(ConverterError, match=r"item_features.csv: damaged.*download"):
         convert_kuaisar(archive, tmp_path / "k")
     archive.write_bytes(data[: len(data) // 2])
-    with pytest.raises(ConverterError, match="neither a folder nor a sound zip"):
-        convert_kuaisar(archive, tmp_path / "k")
+    for source in (archive, tmp_path):  # the archive, and the folder that it lies in
+        with pytest.raises(ConverterError, match=r"KuaiSAR\.zip: neither a folder nor a sound zip"):
+            convert_kuaisar(source, tmp_path / "k")
     assert not (tmp_path / "k").exists()

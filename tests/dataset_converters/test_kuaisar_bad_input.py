@@ -158,7 +158,8 @@ def test_an_unclosed_quote_is_no_single_bad_row(tiny_kuaisar: Path, tmp_path: Pa
 
 
 def test_a_damaged_zip(tiny_kuaisar: Path, tmp_path: Path) -> None:
-    archive = tmp_path / "KuaiSAR.zip"
+    archive = tmp_path / "zip" / "KuaiSAR.zip"
+    archive.parent.mkdir()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
         for name in SOUND:
             file.write(tiny_kuaisar / name, name)
@@ -167,7 +168,7 @@ def test_a_damaged_zip(tiny_kuaisar: Path, tmp_path: Path) -> None:
     with pytest.raises(ConverterError, match=r"item_features.csv: damaged.*download"):
         convert_kuaisar(archive, tmp_path / "k")
     archive.write_bytes(data[: len(data) // 2])
-    for source in (archive, tmp_path):  # the archive, and the folder that it lies in
+    for source in (archive, archive.parent):
         with pytest.raises(ConverterError, match=r"KuaiSAR\.zip: neither a folder nor a sound zip"):
             convert_kuaisar(source, tmp_path / "k")
     assert not (tmp_path / "k").exists()

@@ -54,7 +54,7 @@ class Runner:
         waiting: dict[str, list[Job]] = {}
         for job in jobs:
             known = self._runs.get(job.key)
-            if known is not None and None is not job.data != known.data is not None:
+            if known and known.data and job.data and known.data != job.data:
                 raise StudyError(
                     f"{self.records}: {known.run}, seed {known.seed}, was trained on other data "
                     f"called {job.dataset}; give another --output"
@@ -128,12 +128,14 @@ def run_study(study: Study, runner: Runner) -> list[Run]:
     Returns:
         The final runs, entry by entry and seed by seed.
     """
-    tuned = _tune(study, runner) if study.tune else None
+    if study.tune:
+        tuned = _tune(study, runner)
+    else:
+        tuned = {entry.label: {} for entry in study.entries}
     jobs = [
-        _job(study, entry, seed, found or {})
+        _job(study, entry, seed, tuned[entry.tuned_as or entry.label])
         for entry in study.entries
-        for found in [tuned and tuned.get(entry.tuned_as or entry.label)]
-        if tuned is None or found is not None  # what could not be tuned is not compared as if
+        if (entry.tuned_as or entry.label) in tuned  # what could not be tuned is left out
         for seed in study.seeds
     ]
     return runner.run(jobs)

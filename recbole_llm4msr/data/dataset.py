@@ -291,7 +291,7 @@ class MultiScenarioDataset(Dataset):
 
     @property
     def exact_times(self) -> torch.Tensor | None:
-        """Times of the rows as in the file, float64; ``None`` before the split and without any."""
+        """Times of a split's rows, float64, not rounded; ``None`` without a time field."""
         return self.inter_feat.interaction.get(EXACT_TIME, self._times)
 
     def set_times_aside(self) -> None:

@@ -16,7 +16,7 @@ from recbole_llm4msr.data.atomic import read_atomic, read_header
 if TYPE_CHECKING:
     from recbole_llm4msr.data.dataset import MultiScenarioDataset
 
-#: Column of the interactions that holds times as they are in the file until they are split:
+#: Column of the interactions that holds their times in full while they are ordered and split:
 #: RecBole's tensors are float32, in which today's seconds are rounded to two minutes.
 EXACT_TIME = "exact_time"
 
@@ -32,7 +32,7 @@ class TrainingHistory:
         dataset: Name of the data set.
         rows: One row per training interaction, in the order of the training split, with the
             columns ``user``, ``item``, ``scenario`` (str), ``label`` (float32, 0 or 1) and
-            ``time`` (float64 as in the file, null where the data set has no time field).
+            ``time`` (float64, not rounded as in RecBole's tensors; null without a time field).
         users: Raw tokens of **all** users of the data set in id order, without the padding id;
             the user of id ``i`` is ``users[i - 1]``. A user may have no training row.
         items: Text columns and the category column (str, null where empty) of the items **that
@@ -130,10 +130,8 @@ def _items(split: MultiScenarioDataset, seen: pl.DataFrame) -> pl.DataFrame:
     if config["item_text_fields"] is None and path.is_file():
         header = read_header(path, config["field_separator"], config["encoding"])
         fields = tuple(field for field, kind in header.items() if kind == "token_seq")
-    category = config["item_category_field"]
-    found = _texts(
-        split, "item", key, tuple(dict.fromkeys([*fields, *([category] * bool(category))]))
-    )
+    named = [*fields, *filter(None, [config["item_category_field"]])]
+    found = _texts(split, "item", key, list(dict.fromkeys(named)))
     if found is None:
         return seen
     return pl.concat(

@@ -128,10 +128,7 @@ def run_study(study: Study, runner: Runner) -> list[Run]:
     Returns:
         The final runs, entry by entry and seed by seed.
     """
-    if study.tune:
-        tuned = _tune(study, runner)
-    else:
-        tuned = {entry.label: {} for entry in study.entries}
+    tuned = _tune(study, runner) if study.tune else {entry.label: {} for entry in study.entries}
     jobs = [
         _job(study, entry, seed, tuned[entry.tuned_as or entry.label])
         for entry in study.entries

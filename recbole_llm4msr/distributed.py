@@ -68,6 +68,7 @@ class GradientAveraging(AbstractTrainer):
                     buffer /= world
 
 
+@torch.compiler.disable
 def of_first_process(value: Any) -> Any:
     """What the first process has, in every process; without others, the value as it is."""
     if not distributed.is_initialized():
@@ -77,6 +78,7 @@ def of_first_process(value: Any) -> Any:
     return values[0]
 
 
+@torch.compiler.disable
 def sum_of_processes(tensor: torch.Tensor) -> torch.Tensor:
     """The sum over all processes, in place; without others, the tensor as it is."""
     if distributed.is_initialized():

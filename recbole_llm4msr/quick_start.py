@@ -74,7 +74,8 @@ def _in_processes(
 ) -> dict[str, Any] | None:
     """:func:`run_recbole` in ``nproc`` processes of this machine, among ``world_size``.
 
-    RecBole's own launcher forgets ``saved`` and writes its settings into the caller's dict.
+    RecBole's own launcher forgets ``saved``, writes its settings into the caller's dict, and waits
+    for the processes before it reads the result, for ever if that is larger than a pipe.
 
     Returns:
         The result, ``None`` on a machine that does not have the first process.
@@ -89,8 +90,15 @@ def _in_processes(
         "offset": group_offset,
     }
     options = {"config_dict": {**(given or {}), **where}, "saved": saved, "queue": queue}
-    multiprocessing.spawn(run_recboles, args=(*names, options), nprocs=nproc)
-    return None if queue.empty() else queue.get()
+    processes = multiprocessing.spawn(
+        run_recboles, args=(*names, options), nprocs=nproc, join=False
+    )
+    result, done = None, False
+    while not done:
+        done = processes.join(timeout=0.1)
+        if not queue.empty():
+            result = queue.get()
+    return result
 
 
 def run_recbole(

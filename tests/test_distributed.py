@@ -14,7 +14,7 @@ import pytest
 import torch
 
 import recbole_llm4msr
-from recbole_llm4msr import load_data_and_model, run
+from recbole_llm4msr import load_data_and_model, quick_start, run
 from recbole_llm4msr.trainer import get_trainer
 from tests.toy import toy_settings
 
@@ -35,6 +35,11 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         return probe.getsockname()[1]
+
+
+def big_result(rank: int, model, dataset, files, options: dict) -> None:
+    """What a process of :func:`run` does, with a result that is all size."""
+    options["queue"].put({"text": "x" * 200_000})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +77,12 @@ def test_two_processes_report_the_metrics_of_all_rows(toy, tmp_path, model, embe
     # Centres that two processes had moved apart would not have a mean of length one.
     for centres in (b for name, b in trained.named_buffers() if name.endswith("centres")):
         torch.testing.assert_close(centres.norm(dim=1), torch.ones(len(centres)))
+
+
+def test_a_result_may_be_larger_than_a_pipe(monkeypatch) -> None:
+    monkeypatch.setattr(quick_start, "run_recboles", big_result)
+    found = run("STAR", "toy", nproc=1, world_size=1)
+    assert len(found["text"]) == 200_000
 
 
 def test_the_callers_wishes_reach_every_process_and_his_dict_stays(toy, tmp_path) -> None:

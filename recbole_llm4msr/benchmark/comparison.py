@@ -66,11 +66,14 @@ class Comparison:
     rows: list[Row]
 
     def best(self, column: str, decimals: int) -> set[str]:
-        """Labels of the best rows of a column; those that read alike are best together."""
+        """Labels of the best rows of a column; those that read alike are best together.
+
+        A row that was tested on other rows than its baseline cannot be the best of anything.
+        """
         known = {
             row.label: round(row.cells[column].mean, decimals)
             for row in self.rows
-            if row.cells[column].mean is not None
+            if row.cells[column].mean is not None and (row.difference or not row.baseline)
         }
         top = (max if self.bigger else min)(known.values(), default=None)
         return {label for label, value in known.items() if value == top}

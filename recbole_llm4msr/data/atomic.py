@@ -69,27 +69,37 @@ def read_atomic(
         raise AtomicFileError(
             f"{path}: there is no column {', '.join(missing)}; it has {', '.join(header)}"
         )
+    above = _lines_above(path, encoding)
+    if above is None:
+        return pl.DataFrame(schema={f: _TYPES[header[f]] for f in columns or header})
     try:
         frame = pl.read_csv(
             path,
             separator=separator,
             has_header=False,
-            skip_rows=1,
+            skip_rows=above,
             schema={field: _TYPES[kind] for field, kind in header.items()},
             columns=[list(header).index(field) for field in columns or header],
             quote_char=None,  # a quote is a character like any other in an atomic file
             encoding=encoding or "utf8",
         )
-    except pl.exceptions.NoDataError:
-        return pl.DataFrame(schema={f: _TYPES[header[f]] for f in columns or header})
     except pl.exceptions.PolarsError as error:
         raise AtomicFileError(_first_fault(path, header, separator, encoding, error)) from error
     if frame[:, -1].null_count():
         blank = _blank_lines(path, header, separator, encoding)
         if blank:
-            kept = ~pl.int_range(frame.height, eager=True).is_in([line - 2 for line in blank])
+            rows = [line - above - 1 for line in blank]
+            kept = ~pl.int_range(frame.height, eager=True).is_in(rows)
             frame = frame.filter(kept)
     return frame.select(columns) if columns else frame
+
+
+def _lines_above(path: Path, encoding: str | None) -> int | None:
+    """Lines above the first row, the header and blank ones; ``None`` where there is no row."""
+    with path.open(encoding=encoding or "utf-8") as file:
+        lines = enumerate(file)
+        next(lines)
+        return next((number for number, line in lines if line != "\n"), None)
 
 
 def _blank_lines(
@@ -121,6 +131,8 @@ def _first_fault(
     with path.open(encoding=encoding or "utf-8", errors="replace") as file:
         for number, line in enumerate(file, start=1):
             cells = line.rstrip("\r\n").split(separator)
+            if line == "\n":
+                continue
             if len(cells) != len(header):
                 return (
                     f"{path}, line {number}: {len(cells)} columns where the header has "

@@ -57,7 +57,9 @@ class ScenarioEvaluator(Evaluator):
         """Metrics of some of the rows; NaN for what one class, or no row, cannot have."""
         part = DataStruct()
         for key in ("rec.score", "data.label", "data.user"):
-            part.set(key, struct.get(key)[mask])
+            rows = struct.get(key)[mask]
+            # RecBole's LogLoss fails on one row; the mean over it and itself is the same.
+            part.set(key, rows.repeat(2) if len(rows) == 1 else rows)
         labels = part.get("data.label")
         if len(labels) and labels.min() != labels.max():
             return self._plain(super().evaluate(part))

@@ -62,6 +62,7 @@ def test_a_model_tested_on_other_rows_is_told_and_costs_no_table(tmp_path, caplo
     write_report(runs, tmp_path)
     assert "c was not tested on the same rows as a" in caplog.text
     *_, b, c = (line for line in (tmp_path / "auc.csv").read_text().splitlines() if line)
+    assert compare(runs, "auc", ResampledUsers(tmp_path)).best("all", 4) == {"a", "b"}
     assert b.split(",")[3:6] == ["a", "0.0", "0.0"]
     assert c.split(",")[3:6] == ["a", "", ""]
 

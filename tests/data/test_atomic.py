@@ -37,8 +37,11 @@ def test_a_very_long_field_is_read(write) -> None:
 @pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n\r\n"])
 @pytest.mark.parametrize("columns", [None, ["price"]])
 def test_lines_with_nothing_on_them_are_no_rows(write, end: str, columns) -> None:
-    frame = read_atomic(write(HEADER + f"a\t1\tt{end}b\t\t{end}\t\t\n{end}"), columns)
-    assert frame["price"].to_list() == [1.0, None, None]
+    for start in ("", end):
+        rows = f"{start}a\t1\tt{end}b\t\t{end}\t\t\n{end}"
+        frame = read_atomic(write(HEADER + rows), columns)
+        assert frame["price"].to_list() == [1.0, None, None]
+    assert read_atomic(write(HEADER + end)).shape == (0, 3)
     assert read_atomic(write(f"item_id:token\na{end}b{end}"))["item_id"].to_list() == ["a", "b"]
 
 
@@ -50,6 +53,8 @@ def test_a_file_with_a_header_only_has_no_rows(write) -> None:
     ("text", "message"),
     [
         (HEADER + "a\t1\tt\nb\t2\n", r"a\.item, line 3: 2 columns where the header has 3"),
+        (HEADER + "\na\t1\tt\n\nb\tcheap\tt\n", r"line 5, column price: 'cheap' is not a number"),
+        (HEADER + "\na\t1\tt\n\nb\t2\n", r"line 5: 2 columns where the header has 3"),
         (HEADER + "a\t1\tt\nb\t2\tt\tmore\n", r"a\.item, line 3: 4 columns where the header has 3"),
         (HEADER + "a\t1\tt\nb\tcheap\tt\n", r"a\.item, line 3, column price: 'cheap' is not a num"),
         ("item_id\tprice:float\n", r"line 1: column 'item_id' is not `field:type`"),

@@ -102,6 +102,16 @@ def test_scenario_with_one_class_or_no_row_is_reported_and_left_out_of_the_mean(
     assert "Scenario d has no rows" in caplog.text
 
 
+def test_a_scenario_with_a_single_row_has_a_logloss() -> None:
+    columns = rows()
+    columns["data.scenario"][columns["data.scenario"] == 2] = 1
+    columns["data.scenario"][7] = 2
+    columns["rec.score"][7], columns["data.label"][7] = 0.4, 1
+    result = ScenarioEvaluator(SETTINGS, ["a", "b", "c"]).evaluate(struct(columns))
+    assert result["logloss@b"] == pytest.approx(-math.log(0.4), abs=1e-5)
+    assert math.isnan(result["auc@b"])
+
+
 def test_collector_joins_batches_once_and_starts_anew() -> None:
     from recbole.data.interaction import Interaction
 

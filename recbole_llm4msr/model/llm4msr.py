@@ -97,6 +97,9 @@ class LLM4MSR(AbstractRecommender):
     backbone, the scenario-level ones in parallel with it. Both start neutral: an untrained LLM4MSR
     scores as its backbone does, and so does one with both levels switched off.
 
+    Where the layers stand, and that knowledge generates their weights and biases, is the paper's;
+    the residual form, the neutral start and the sum of the logits are decided here.
+
     There is no class to write per backbone: registering ``Name`` makes ``LLM4MSR_Name``.
 
     Args:

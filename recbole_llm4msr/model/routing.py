@@ -23,10 +23,12 @@ class ClusterRouting(nn.Module):
         m_j \propto \sum_i r_{ij} x_i
 
     The routing is learnt without gradients. The centres are buffers: a model in evaluation assigns
-    a row by the stored centres, whatever else is in the batch. Adapted in two points, both against
-    the collapse of all centres into one: similarity is the cosine over a temperature (the inner
+    a row by the stored centres, whatever else is in the batch. Adapted in three points. Against the
+    collapse of all centres into one, similarity is the cosine over a temperature (the inner
     products of fresh embeddings are so small that the softmax is uniform), and the first training
-    batch places the centres on rows of its own that lie far from each other. Several processes
+    batch places the centres on rows of its own that lie far from each other. And the sum of the
+    rows gets length one before it moves a centre, or a large batch would leave nothing of the old
+    one. Several processes
     have the same centres at any time: those of the first one, moved by the rows of all.
 
     Args:

@@ -29,7 +29,7 @@ class Pruner(nn.Module):
     with, by ``form``,
 
     * binarization: :math:`\pi = 1` where :math:`\sigma(\alpha v) \ge \epsilon`, else 0;
-    * scaling: :math:`\pi = \beta\sigma(v)` where that is at least :math:`\epsilon`, else 0;
+    * scaling: :math:`\pi = \beta\sigma(v)`, which prunes nothing;
     * fusion: :math:`\pi = \beta\sigma(\alpha v)` where that is at least :math:`\epsilon`, else 0.
 
     A step has no slope: binarization passes the gradient of :math:`\sigma(\alpha v)` straight
@@ -40,7 +40,7 @@ class Pruner(nn.Module):
         size: Width of the layer.
         form: One of :data:`FORMS`.
         beta: Largest factor, at least 1.
-        epsilon: Factors below are zero: the neuron is pruned.
+        epsilon: Factors below are zero: the neuron is pruned. Scaling has none.
     """
 
     def __init__(
@@ -60,6 +60,8 @@ class Pruner(nn.Module):
             kept = (is_open >= self.epsilon).to(is_open.dtype)
             return kept + is_open - is_open.detach(), is_open
         factor = self.beta * is_open
+        if self.form == "scaling":
+            return factor, is_open
         return torch.where(factor >= self.epsilon, factor, 0.0), is_open
 
 

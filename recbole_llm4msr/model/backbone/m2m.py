@@ -58,10 +58,11 @@ class M2M(MultiScenarioRecommender):
         \mathrm{logit} = \mathrm{MLP}(L^{(J)})
 
     where :math:`E_i` is what expert i makes of the row, T the task's view,
-    :math:`\mathrm{Meta}_s(h) = \phi(W_s h + b_s)` inside the attention, and :math:`\phi` LeakyReLU;
-    experts and the last MLP have ReLU. The attention is over the experts of one row. Adapted: the
-    row's embedding stands in for the transformer over an advertiser's history, the scenario's
-    knowledge is an embedding of the scenario alone, and the one task has a trained vector.
+    :math:`\mathrm{Meta}_s(h) = \phi(W_s h + b_s)` inside the attention, :math:`W_s h + b_s` in the
+    tower, and :math:`\phi` LeakyReLU; experts and the last MLP have ReLU. The attention is over the
+    experts of one row. Adapted: the row's embedding stands in for the transformer over an
+    advertiser's history, the scenario's knowledge is an embedding of the scenario alone, and the
+    one task has a trained vector.
     """
 
     def __init__(self, config, dataset) -> None:

@@ -133,7 +133,7 @@ class STAR(MultiScenarioRecommender):
 
     where :math:`\mathrm{FCN}_s^\star` has the weights :math:`W_s \otimes W` in every layer,
     :math:`\mathrm{PN}_s` is the partitioned normalisation, and the auxiliary network reads the row
-    with an embedding :math:`e_s` of its scenario (section 3.4). The last layer has neither
+    with an embedding :math:`e_s` of its scenario. The last layer has neither
     normalisation nor an activation: its output is the logit.
     """
 

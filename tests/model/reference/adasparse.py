@@ -13,7 +13,9 @@ def factor(model, alpha, v):
     is_open = 1 / (1 + math.exp(-alpha * v))
     if model.form == "binarization":
         return 1.0 if is_open >= model.epsilon else 0.0
-    return model.beta * is_open if model.beta * is_open >= model.epsilon else 0.0
+    if model.form == "fusion" and model.beta * is_open < model.epsilon:
+        return 0.0
+    return model.beta * is_open
 
 
 def score(model, x, scenario):

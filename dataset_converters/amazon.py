@@ -15,7 +15,7 @@ import polars as pl
 from dataset_converters.amazon_files import LAYOUTS, Category, find_categories
 from dataset_converters.amazon_meta import ITEM_FIELDS, read_products
 from dataset_converters.amazon_reviews import read_reviews
-from dataset_converters.atomic import DatasetWriter
+from dataset_converters.atomic import REJECTED, DatasetWriter
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.filters import k_core, parse_time
 from dataset_converters.layout import (
@@ -108,8 +108,9 @@ def convert_amazon(
     report.source = f"Amazon reviews {release}, {kind}"
     with writer, reporter.running():
         inter = _read_all(categories, release, options, rejects, reporter, report)
+        had = inter.select("user_id", "item_id", "scenario")
         inter = _cut_down(inter, options, report)
-        inter = _label(inter, options, report)
+        inter = _label(inter, had, options, report)
         report.count(inter)
         if (inter["timestamp"] == inter["timestamp"].floor()).all():
             inter = inter.with_columns(pl.col("timestamp").cast(pl.Int64))
@@ -134,9 +135,9 @@ def convert_amazon(
             )
         write_scenarios(writer, [(c.name, c.title, c.description) for c in categories])
         writer.yaml(settings(described=described), f"{report.source}, as atomic files.")
-        rejects.write(writer.staging / "rejected.jsonl")
+        rejects.write(writer.staging / REJECTED)
     if rejects.rows:
-        report.dropped["bad rows (rejected.jsonl)"] = len(rejects.rows)
+        report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
     return report.finish()
 
 
@@ -198,12 +199,15 @@ def _cut_down(inter: pl.DataFrame, options: AmazonOptions, report: Report) -> pl
     return inter
 
 
-def _label(inter: pl.DataFrame, options: AmazonOptions, report: Report) -> pl.DataFrame:
+def _label(
+    inter: pl.DataFrame, had: pl.DataFrame, options: AmazonOptions, report: Report
+) -> pl.DataFrame:
     if not options.implicit:
         return inter.with_columns(label=(pl.col("rating") >= options.threshold).cast(pl.UInt8))
     positive = inter.with_columns(label=pl.lit(1, pl.UInt8))
     both, missing = add_negatives(
         positive,
+        had,
         options.negatives,
         by_popularity=options.sampling == "popularity",
         seed=options.seed,

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from dataset_converters.atomic import REJECTED
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.json_rows import parse
 from dataset_converters.raw_files import RawFile
@@ -92,7 +93,7 @@ def find_categories(
     reviews: dict[str, list[RawFile]] = {}
     meta: dict[str, list[RawFile]] = {}
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name.startswith((".", "qa_")):
+        if not path.is_file() or path.name.startswith((".", "qa_")) or path.name == REJECTED:
             continue
         if match := _META.match(path.name):
             meta.setdefault(match["category"], []).append(RawFile(path))

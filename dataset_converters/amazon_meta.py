@@ -145,15 +145,19 @@ def read_products(
         report: Takes counts and notes.
         allow_truncated: As for reviews.
     """
-    wanted = items.unique().implode()
+    wanted, known = items.unique().implode(), set(items)
     products = Products({})
     pattern = rf"""["']{key}["']\s*:\s*["']([^"']*)["']"""
     cut_short = report.notes if allow_truncated else None
     skipped = duplicates = no_title = 0
     for file in [category.meta for category in categories if category.meta]:
         for lines in read_lines(file, rejects, reporter, cut_short):
-            asin = pl.col(TEXT).str.extract(pattern)
-            used = lines.filter(asin.is_in(wanted) | asin.is_null())
+            # Texts may hold such a pair too: a line is skipped where that is its only one.
+            asin, several = (
+                pl.col(TEXT).str.extract(pattern),
+                pl.col(TEXT).str.count_matches(pattern),
+            )
+            used = lines.filter(asin.is_in(wanted) | (several != 1))
             skipped += lines.height - used.height
             for text, number in used.select(TEXT, LINE).iter_rows():
                 try:
@@ -164,6 +168,9 @@ def read_products(
                 item = row.get(key)
                 if not isinstance(item, str) or not item:
                     rejects.add(file.name, number, key, "missing or not a text", text)
+                    continue
+                if item not in known:
+                    skipped += 1
                     continue
                 title = clean_title(row.get("title"))
                 if title is None and row.get("title"):

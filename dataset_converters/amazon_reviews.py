@@ -29,6 +29,7 @@ _MISSING = {
     *("NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "#N/A"),
     *("<NA>", "#NA", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN", "#N/A N/A"),
 }
+_BITS = 64  # of a whole number; longer ones are none of ours
 _LATEST = 4_102_444_800  # 2100-01-01: a later time is in another unit
 _SCHEMA = {
     "user_id": pl.String,
@@ -84,11 +85,12 @@ def _from_json(
     schema = {layout.user: pl.String, layout.item: pl.String}
     schema |= {layout.rating: pl.Float64, layout.time: pl.Float64}
     struct = pl.Struct({name: kind() for name, kind in schema.items()})
-    # polars takes true for 1.0
-    words = rf'"({layout.rating}|{layout.time})"\s*:\s*(true|false)'
+    # polars takes true for 1.0, and the number 7 for the text "7"
+    truths = rf'"({layout.rating}|{layout.time})"\s*:\s*(true|false)'
+    numbers = rf'"({layout.user}|{layout.item})"\s*:\s*[^"\s]'
     try:
-        if lines[TEXT].str.contains(words).any():
-            raise pl.exceptions.ComputeError("a truth value where a number is due")
+        if lines[TEXT].str.contains(f"{truths}|{numbers}").any():
+            raise pl.exceptions.ComputeError("a value of another type than is due")
         fields = lines.select(pl.col(TEXT).str.json_decode(struct)).unnest(TEXT)
     except pl.exceptions.PolarsError:
         fields = None
@@ -191,6 +193,8 @@ def _fault(row: dict[str, object], layout: Layout) -> tuple[str, str] | None:
             return name, "missing"
         if isinstance(value, bool) or not isinstance(value, int | float):
             return name, f"{value!r} is not a number"
+        if isinstance(value, int) and value.bit_length() > _BITS:
+            return name, "a number of too many digits"
         if not math.isfinite(value):
             return name, f"{value!r} is not finite"
         numbers[name] = value

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,10 @@ import yaml
 
 from dataset_converters.errors import ConverterError
 
+#: File of the raw rows that were left out, with the reason.
+REJECTED = "rejected.jsonl"
+
+_SUFFIXES = ("inter", "user", "item", "scenario", "yaml")  # of the files of a data set
 _SLICE = 1_000_000  # rows turned into text at a time
 
 
@@ -83,12 +88,14 @@ class DatasetWriter:
     """
 
     def __init__(self, output: Path, *, overwrite: bool = False) -> None:
-        self.output = output.absolute()
-        self.name = self.output.name
+        self.name = output.absolute().name
+        self.output = output.resolve()  # a link to a folder on a larger disk stays one
         if not self.name or not re.fullmatch(r"[\w.+-]+", self.name):
             raise ConverterError(f"--output={output}: the folder's name is the data set's name")
         if self.output.exists() and not self.output.is_dir():
             raise ConverterError(f"--output={output} is a file, not a folder")
+        if self.output.is_mount():
+            raise ConverterError(f"--output={output} is a mount point; give a folder inside it")
         self._recover()
         held = [path.name for path in self._own_files(self.output)]
         if held and not overwrite:
@@ -105,7 +112,7 @@ class DatasetWriter:
         return [
             path
             for path in folder.iterdir()
-            if path.name.startswith(f"{self.name}.") or path.name == "rejected.jsonl"
+            if path.name in (REJECTED, *(f"{self.name}.{suffix}" for suffix in _SUFFIXES))
         ]
 
     def _recover(self) -> None:
@@ -157,11 +164,17 @@ class DatasetWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for table in self._tables:
-            table.close()
-        if kind is not None:
+        try:
+            for table in self._tables:
+                # On a full disk closing fails as writing did, whose error is on its way already.
+                with suppress(OSError) if kind else nullcontext():
+                    table.close()
+            if kind is None:
+                self._move_into_place()
+        finally:
             shutil.rmtree(self.staging, ignore_errors=True)
-            return
+
+    def _move_into_place(self) -> None:
         if not self.output.exists():
             self.staging.rename(self.output)
             return

@@ -58,10 +58,10 @@ def parse(text: str) -> dict[str, object]:
     """
     try:
         value = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         try:
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             raise ValueError(f"broken JSON: {error}") from error
     if not isinstance(value, dict):
         raise ValueError(f"a JSON {type(value).__name__}, not an object")

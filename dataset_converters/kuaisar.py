@@ -13,7 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
-from dataset_converters.atomic import DatasetWriter
+from dataset_converters.atomic import REJECTED, DatasetWriter
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.filters import k_core, parse_time, sample_users
 from dataset_converters.kuaisar_features import LEVELS, write_items, write_users
@@ -153,12 +153,12 @@ def convert_kuaisar(
             writer, raw, inter, rejects, reporter, report, caption=options.caption
         )
         write_scenarios(writer, SCENARIOS)
-        rejects.write(writer.staging / "rejected.jsonl")
+        rejects.write(writer.staging / REJECTED)
         simulated = "simulated " if raw.simulated else ""
         report.source = f"{simulated}KuaiSAR, {release} release"
         writer.yaml(settings(has_music=has_music), f"{report.source}, converted to atomic files.")
     if rejects.rows:
-        report.dropped["bad rows (rejected.jsonl)"] = len(rejects.rows)
+        report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
     _compare(report, logs, release, simulated=raw.simulated)
     return report.finish()
 

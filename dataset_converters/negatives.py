@@ -12,7 +12,7 @@ _ROUNDS = 100
 
 
 def add_negatives(
-    inter: pl.DataFrame, number: int, *, by_popularity: bool, seed: int
+    inter: pl.DataFrame, had: pl.DataFrame, number: int, *, by_popularity: bool, seed: int
 ) -> tuple[pl.DataFrame, int]:
     """Put ``number`` negatives behind each positive.
 
@@ -21,6 +21,8 @@ def add_negatives(
 
     Args:
         inter: Positives, with ``user_id, item_id, scenario, label`` and any further columns.
+        had: All that users have ever had, ``user_id, item_id, scenario``: the positives, and
+            what is none of them because of its time.
         number: Negatives of each positive.
         by_popularity: Draw by (rows of the item in the scenario) ** 0.75, or else uniformly.
         seed: Same seed, same negatives.
@@ -36,10 +38,16 @@ def add_negatives(
     rows = inter.with_row_index("_row")
     for name in sorted(inter["scenario"].unique()):
         part = rows.filter(pl.col("scenario") == name)
-        items = part["item_id"].unique().sort()
-        user = part["user_id"].rank("dense").to_numpy().astype(np.int64) - 1
-        item = items.search_sorted(part["item_id"]).to_numpy().astype(np.int64)
-        taken = np.unique(user * len(items) + item)
+        users, items = (part[key].unique().sort() for key in ("user_id", "item_id"))
+        met = had.filter(
+            pl.col("scenario") == name,
+            pl.col("user_id").is_in(users.implode()),
+            pl.col("item_id").is_in(items.implode()),
+        )
+        taken = np.unique(
+            _place(users, met["user_id"]) * len(items) + _place(items, met["item_id"])
+        )
+        user, item = _place(users, part["user_id"]), _place(items, part["item_id"])
         count = np.bincount(item, minlength=len(items)).astype(float)
         weight = np.cumsum(count**POPULARITY_POWER if by_popularity else np.ones(len(items)))
         source = np.repeat(np.arange(part.height), number)
@@ -63,3 +71,7 @@ def add_negatives(
         parts += [part, negative]
     together = pl.concat(parts).sort("_row", "label", descending=[False, True], maintain_order=True)
     return together.drop("_row"), missing
+
+
+def _place(sorted_values: pl.Series, values: pl.Series) -> np.ndarray:
+    return sorted_values.search_sorted(values).to_numpy().astype(np.int64)

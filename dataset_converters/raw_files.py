@@ -45,7 +45,13 @@ class RawFile:
     def open(self) -> Stream:
         """Open it for reading from the start."""
         if self.member is not None:
-            return PlainStream(self.name, zipfile.ZipFile(self.path).open(self.member))  # type: ignore[arg-type]
+            try:
+                member = zipfile.ZipFile(self.path).open(self.member)  # noqa: SIM115 (the stream's)
+            except (zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+                raise ConverterError(
+                    f"{self.name}: cannot be unpacked ({error}); download the archive again"
+                ) from error
+            return PlainStream(self.name, member)  # type: ignore[arg-type]
         if self.path.suffix == ".gz":
             return GzipStream(self.path)
         return PlainStream(self.name, self.path.open("rb"))

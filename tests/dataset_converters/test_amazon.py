@@ -206,6 +206,32 @@ def test_sampled_negatives(tmp_path: Path, sampling: str) -> None:
     assert _inter(tmp_path / "c") != written
 
 
+def test_what_a_user_had_at_another_time_is_no_negative(tmp_path: Path) -> None:
+    rows = [
+        old(f"U{u}", f"B{b}", 5.0, 1400000000 + 86400 * ((u + b) % 4))
+        for u in range(8)
+        for b in range(12)
+        if (u + b) % 3
+    ]
+    write_lines(tmp_path / "raw" / "A_5.json.gz", rows)
+    options = AmazonOptions(implicit=True, sampling="uniform", since="1400086400")
+    convert_amazon(tmp_path / "raw", tmp_path / "a", options)
+    had = {(row["reviewerID"], row["asin"]) for row in rows}
+    negatives = {tuple(row[:2]) for row in _inter(tmp_path / "a") if row[3] == "0"}
+    assert negatives
+    assert not negatives & had
+
+
+def test_a_description_that_quotes_another_id_is_read(tmp_path: Path) -> None:
+    write_lines(tmp_path / "raw" / "A_5.json.gz", [old("U1", "B1"), old("U2", "B1", 1.0)])
+    text = "<a onclick=\"go({'asin': 'B999'})\">"
+    meta = [{"description": [text], "title": "Soap", "asin": "B1"}, {"title": text, "asin": "B7"}]
+    write_lines(tmp_path / "raw" / "meta_A.json.gz", meta)
+    report = convert_amazon(tmp_path / "raw", tmp_path / "a")
+    assert "\tSoap" in (tmp_path / "a" / "a.item").read_text()
+    assert report.dropped["description of a product nobody reviewed"] == 1
+
+
 def test_popular_items_are_drawn_more_often() -> None:
     from dataset_converters.negatives import add_negatives
 
@@ -214,7 +240,7 @@ def test_popular_items_are_drawn_more_often() -> None:
         scenario=pl.lit("s"), label=pl.lit(1, pl.UInt8)
     )
     for by_popularity, share in ((True, 800**0.75 / (800**0.75 + 200)), (False, 1 / 201)):
-        both, missing = add_negatives(inter, 20, by_popularity=by_popularity, seed=0)
+        both, missing = add_negatives(inter, inter, 20, by_popularity=by_popularity, seed=0)
         assert missing == 0
         drawn = both.filter((pl.col("label") == 0) & pl.col("user_id").str.starts_with("v"))
         # A user with one rare item can draw everything but that item.

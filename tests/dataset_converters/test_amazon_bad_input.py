@@ -25,6 +25,10 @@ BAD = [
     (json.dumps(old("", "B1")), "reviewerID", "missing"),
     (json.dumps(old("U9", "null")), "asin", "missing value"),
     (json.dumps({"reviewerID": "U9", "overall": 5.0, "unixReviewTime": 5}), "asin", "missing"),
+    (json.dumps(old(9, "B1")), "reviewerID", "9 is not a text"),  # type: ignore[arg-type]
+    (json.dumps(old("U9", "B1", 5.0, 10**400)), "unixReviewTime", "too many digits"),
+    ('{{"reviewerID": "U9"}}', None, "broken JSON"),
+    ("[" * 9000 + "]" * 9000, None, "broken JSON"),
 ]
 
 

@@ -42,6 +42,35 @@ def test_quotes_and_breaks(tmp_path: Path) -> None:
     assert lines == ["t:token_seq", "12'' vinyl", "''x''", "naïve ☃"]
 
 
+def test_overwriting_leaves_the_raw_archive_that_lies_there(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "d.zip").write_text("raw")
+    _write(tmp_path / "d")
+    _write(tmp_path / "d", overwrite=True)
+    assert (tmp_path / "d" / "d.zip").read_text() == "raw"
+
+
+def test_a_link_to_a_folder_elsewhere_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "large").mkdir()
+    (tmp_path / "d").symlink_to(tmp_path / "large")
+    for overwrite in (False, True):
+        _write(tmp_path / "d", overwrite=overwrite)
+        assert (tmp_path / "d").is_symlink()
+        assert (tmp_path / "large" / "d.inter").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["d", "large"]
+
+
+def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
+    def full(*_):
+        raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space"), DatasetWriter(tmp_path / "d") as writer:
+        table = writer.table("inter", FIELDS)
+        table.close = full
+        full()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_an_error_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), DatasetWriter(tmp_path / "d") as writer:
         writer.table("inter", FIELDS).write(FRAME)

@@ -167,6 +167,9 @@ def test_a_damaged_zip(tiny_kuaisar: Path, tmp_path: Path) -> None:
     archive.write_bytes(data.replace(b",NORMAL,", b",NORMAX,", 1))
     with pytest.raises(ConverterError, match=r"item_features.csv: damaged.*download"):
         convert_kuaisar(archive, tmp_path / "k")
+    archive.write_bytes(data.replace(b"PK\x03\x04", b"PK\x03\x05", 1))
+    with pytest.raises(ConverterError, match=r"cannot be unpacked .*Bad magic number"):
+        convert_kuaisar(archive, tmp_path / "k")
     archive.write_bytes(data[: len(data) // 2])
     for source in (archive, archive.parent):
         with pytest.raises(ConverterError, match=r"KuaiSAR\.zip: neither a folder nor a sound zip"):

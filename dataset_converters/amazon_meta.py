@@ -145,7 +145,8 @@ def read_products(
         report: Takes counts and notes.
         allow_truncated: As for reviews.
     """
-    wanted, known = items.unique().implode(), set(items)
+    occurring = items.unique()
+    wanted, known = occurring.implode(), set(occurring)
     products = Products({})
     pattern = rf"""["']{key}["']\s*:\s*["']([^"']*)["']"""
     cut_short = report.notes if allow_truncated else None
@@ -153,11 +154,9 @@ def read_products(
     for file in [category.meta for category in categories if category.meta]:
         for lines in read_lines(file, rejects, reporter, cut_short):
             # Texts may hold such a pair too: a line is skipped where that is its only one.
-            asin, several = (
-                pl.col(TEXT).str.extract(pattern),
-                pl.col(TEXT).str.count_matches(pattern),
-            )
-            used = lines.filter(asin.is_in(wanted) | (several != 1))
+            asin = pl.col(TEXT).str.extract(pattern)
+            is_certain = pl.col(TEXT).str.count_matches(pattern) == 1
+            used = lines.filter(asin.is_in(wanted) | ~is_certain)
             skipped += lines.height - used.height
             for text, number in used.select(TEXT, LINE).iter_rows():
                 try:

@@ -109,11 +109,8 @@ class DatasetWriter:
     def _own_files(self, folder: Path) -> list[Path]:
         if not folder.is_dir():
             return []
-        return [
-            path
-            for path in folder.iterdir()
-            if path.name in (REJECTED, *(f"{self.name}.{suffix}" for suffix in _SUFFIXES))
-        ]
+        own = {REJECTED, *(f"{self.name}.{suffix}" for suffix in _SUFFIXES)}
+        return [path for path in folder.iterdir() if path.name in own]
 
     def _recover(self) -> None:
         """Finish or undo a replacement that a kill cut in two."""

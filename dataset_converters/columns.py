@@ -81,8 +81,6 @@ def value_of(text: str, column: Column) -> object:
     if column.kind not in ("id", "code"):
         return float(text)
     number = int(text) if text.strip().lstrip("+-").isdecimal() else float(text)
-    if isinstance(number, int) and number.bit_length() > 64:
-        raise ValueError(text)
-    if not math.isfinite(number) or number != int(number) or abs(number) >= 2**63:
+    if not abs(number) < 2**63 or number != int(number):  # nan is not less than anything
         raise ValueError(text)
     return int(number)

@@ -65,7 +65,12 @@ def run(
 
 
 def _in_processes(
-    *arguments: Any,
+    model: str | type | None,
+    dataset: str | None,
+    files: list[str] | None,
+    settings: dict[str, Any] | None,
+    saved: bool,
+    *,
     nproc: int = 1,
     world_size: int = -1,
     ip: str = "localhost",
@@ -81,7 +86,6 @@ def _in_processes(
         The result, ``None`` on a machine that does not have the first process.
     """
     queue = multiprocessing.get_context("spawn").SimpleQueue()
-    *names, given, saved = arguments
     where = {
         "world_size": nproc if world_size == -1 else world_size,
         "ip": ip,
@@ -89,9 +93,9 @@ def _in_processes(
         "nproc": nproc,
         "offset": group_offset,
     }
-    options = {"config_dict": {**(given or {}), **where}, "saved": saved, "queue": queue}
+    options = {"config_dict": {**(settings or {}), **where}, "saved": saved, "queue": queue}
     processes = multiprocessing.spawn(
-        run_recboles, args=(*names, options), nprocs=nproc, join=False
+        run_recboles, args=(model, dataset, files, options), nprocs=nproc, join=False
     )
     result, done = None, False
     while not done:

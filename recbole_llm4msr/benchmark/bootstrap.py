@@ -70,8 +70,7 @@ class ResampledUsers:
 
         Settings may choose the rows (a filter, another split), and each seed may have its own.
         """
-        other = {run.seed: run for run in theirs if self.has(run)}
-        pairs = [(run, other[run.seed]) for run in ours if run.seed in other and self.has(run)]
+        pairs = [pair for pair in _pairs(ours, theirs) if all(map(self.has, pair))]
         for run in (run for pair in pairs for run in pair):
             self.metrics(run)
         return all(self._rows[a.predictions] == self._rows[b.predictions] for a, b in pairs)
@@ -84,8 +83,7 @@ class ResampledUsers:
         ``None`` where a run's predictions were not kept or are of other rows, or the metric cannot
         be computed.
         """
-        other = {run.seed: run for run in theirs}
-        pairs = [(run, other[run.seed]) for run in ours if run.seed in other]
+        pairs = _pairs(ours, theirs)
         if not pairs or not all(self.has(run) for pair in pairs for run in pair):
             return None
         if not self.comparable(ours, theirs):
@@ -98,6 +96,12 @@ class ResampledUsers:
             differences.append(found[0] - found[1])
         low, high = np.nanpercentile(np.mean(differences, axis=0), LEVELS)
         return float(low), float(high)
+
+
+def _pairs(ours: Sequence[Run], theirs: Sequence[Run]) -> list[tuple[Run, Run]]:
+    """The runs of two models with the same seed."""
+    other = {run.seed: run for run in theirs}
+    return [(run, other[run.seed]) for run in ours if run.seed in other]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-import yaml
 from rich.console import Console
 from rich.table import Table
 
@@ -18,6 +17,7 @@ from recbole_llm4msr.benchmark.study import (
     Study,
     StudyError,
     from_models,
+    read_mapping,
     read_study,
     seeds_of,
     with_baseline,
@@ -152,13 +152,7 @@ def _settings(context: typer.Context) -> dict[str, Any]:
     settings = settings_of(context)
     files: dict[str, Any] = {}
     for name in str(settings.pop("config_files", "")).split():
-        try:
-            content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))
-        except yaml.YAMLError as error:
-            raise StudyError(f"{name}: not valid yaml: {error}") from error
-        if not isinstance(content, dict):
-            raise StudyError(f"{name}: expected lines of `key: value`")
-        files |= content
+        files |= read_mapping(Path(name))
     return {**files, **settings}
 
 

@@ -130,8 +130,8 @@ class SeededTuning(HyperTuning):
 
         for point in self.grid:
             self.trial(space_eval(self.space, point))
-        with suppress(AllTrialsFailed):
-            if not self.grid:
+        if not self.grid:
+            with suppress(AllTrialsFailed):  # an empty list says so
                 fmin(
                     self.trial,
                     self.space,

@@ -146,20 +146,32 @@ def read_study(path: str | Path) -> Study:
     """
     path = Path(path)
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_mapping(path)
     except FileNotFoundError as error:
         raise StudyError(f"{path}: there is no such study") from error
-    except yaml.YAMLError as error:
-        raise StudyError(f"{path}: not valid yaml: {error}") from error
     try:
         return _study_of(content)
     except StudyError as error:
         raise StudyError(f"{path}: {error}") from error
 
 
-def _study_of(content: Any) -> Study:
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a yaml file of lines ``key: value``.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        StudyError: It holds something else.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise StudyError(f"{path}: not valid yaml: {error}") from error
     if not isinstance(content, dict):
-        raise StudyError("expected lines of `key: value`")
+        raise StudyError(f"{path}: expected lines of `key: value`")
+    return content
+
+
+def _study_of(content: dict[str, Any]) -> Study:
     _refuse_unknown(content, {f.name for f in fields(Study)} - {"entries"} | {"runs"})
     missing = {"dataset", "runs"} - set(content)
     if missing:

@@ -130,9 +130,9 @@ def _first_fault(
     """The first line that breaks the header's promise (slow, only called when there is one)."""
     with path.open(encoding=encoding or "utf-8", errors="replace") as file:
         for number, line in enumerate(file, start=1):
-            cells = line.rstrip("\r\n").split(separator)
             if line == "\n":
                 continue
+            cells = line.rstrip("\r\n").split(separator)
             if len(cells) != len(header):
                 return (
                     f"{path}, line {number}: {len(cells)} columns where the header has "

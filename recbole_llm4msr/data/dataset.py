@@ -202,7 +202,8 @@ class MultiScenarioDataset(Dataset):
             if self.field2type[field] == FeatureType.TOKEN and dtype == np.dtype(object):
                 column = self.inter_feat[field]
                 joined = column.where(column.notna(), None).tolist()
-                self.inter_feat[field] = encode(pl.Series(joined, dtype=pl.String), False)
+                values = pl.Series(joined, dtype=pl.String)
+                self.inter_feat[field] = encode(values, as_numbers=False)
 
     def _filter_by_inter_num(self) -> None:
         """RecBole's filter, where it can drop anything: it counts rows one by one in Python."""

@@ -103,7 +103,7 @@ class DatasetWriter:
                 f"--output={output} already holds a data set ({', '.join(sorted(held)[:4])}); "
                 "give another folder, or --overwrite to replace it"
             )
-        self.staging = self.output.parent / f".{self.name}.partial-{os.getpid()}"
+        self.staging = self.output.parent / f".{self.output.name}.partial-{os.getpid()}"
         self._tables: list[AtomicTable] = []
 
     def _own_files(self, folder: Path) -> list[Path]:
@@ -114,7 +114,7 @@ class DatasetWriter:
 
     def _recover(self) -> None:
         """Finish or undo a replacement that a kill cut in two."""
-        for former in self.output.parent.glob(f".{self.name}.former-*"):
+        for former in self.output.parent.glob(f".{self.output.name}.former-*"):
             if _is_running(former.name.rpartition("-")[2]):
                 continue
             if self.output.exists():
@@ -138,7 +138,7 @@ class DatasetWriter:
 
     def _remove_leftovers(self) -> None:
         """Remove what a killed run of the past left; a run that is alive keeps its folder."""
-        for path in self.output.parent.glob(f".{self.name}.partial-*"):
+        for path in self.output.parent.glob(f".{self.output.name}.partial-*"):
             owner = path.name.rpartition("-")[2]
             if owner == str(os.getpid()) or not _is_running(owner):
                 shutil.rmtree(path, ignore_errors=True)
@@ -175,7 +175,7 @@ class DatasetWriter:
         if not self.output.exists():
             self.staging.rename(self.output)
             return
-        former = self.output.parent / f".{self.name}.former-{os.getpid()}"
+        former = self.output.parent / f".{self.output.name}.former-{os.getpid()}"
         self.output.rename(former)
         self.staging.rename(self.output)
         self._bring_over(former)

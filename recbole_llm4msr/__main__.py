@@ -16,6 +16,7 @@ Train and evaluate a multi-scenario model, with or without the knowledge of a la
   --dataset=NAME            a folder NAME below --data_path, or a data set that can be downloaded
   --config_files="A B"      yaml files with settings, later ones winning
   --KEY=VALUE               any setting; --KEY VALUE means the same
+  --traceback               where an error comes from, for those who look for it
   --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole
 
 Other commands (each explains itself with --help):
@@ -41,12 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     elif not arguments or {"-h", "--help"} & set(arguments):
         print(_help())
     else:
+        traceback = "--traceback" in arguments
+        arguments = [argument for argument in arguments if argument != "--traceback"]
+        sys.argv = [argument for argument in sys.argv if argument != "--traceback"]
         try:
             _run(arguments)
         except (ValueError, OSError, SyntaxError) as error:
-            if "--traceback" in arguments:
+            if traceback:
                 raise
             sys.exit(f"error: {error}")
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            sys.exit(130)
 
 
 def _run(arguments: list[str]) -> None:

@@ -8,8 +8,9 @@ metric is computed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import torch
@@ -68,21 +69,33 @@ class GradientAveraging(AbstractTrainer):
                     buffer /= world
 
 
-@torch.compiler.disable
 def of_first_process(value: Any) -> Any:
     """What the first process has, in every process; without others, the value as it is."""
-    if not distributed.is_initialized():
-        return value
+    return _untraced(_broadcast)(value) if distributed.is_initialized() else value
+
+
+def sum_of_processes(tensor: torch.Tensor) -> torch.Tensor:
+    """The sum over all processes, in place; without others, the tensor as it is."""
+    return _untraced(_sum)(tensor) if distributed.is_initialized() else tensor
+
+
+@cache
+def _untraced(function: Callable) -> Callable:
+    """The function, for ``torch.compile`` to leave alone.
+
+    Not a decorator: that would bring torch's compiler, a second of work, with every import.
+    """
+    return torch.compiler.disable(function)
+
+
+def _broadcast(value: Any) -> Any:
     values = [value]
     distributed.broadcast_object_list(values, src=0)
     return values[0]
 
 
-@torch.compiler.disable
-def sum_of_processes(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum over all processes, in place; without others, the tensor as it is."""
-    if distributed.is_initialized():
-        distributed.all_reduce(tensor)
+def _sum(tensor: torch.Tensor) -> torch.Tensor:
+    distributed.all_reduce(tensor)
     return tensor
 
 

@@ -9,7 +9,7 @@ import recbole.data
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.config import Config
-from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.data import MultiScenarioDataset, create_dataset
 from recbole_llm4msr.model import registered_models
 from recbole_llm4msr.model.registry import on_register
 from recbole_llm4msr.preparation import data_preparation
@@ -37,4 +37,4 @@ def publish() -> None:
         own = isinstance(config, Config)
         return (data_preparation if own else recbole.data.data_preparation)(config, dataset)
 
-    compat.publish_quick_start(config_of, prepare, run_recboles)
+    compat.publish_quick_start(config_of, create_dataset, prepare, run_recboles)

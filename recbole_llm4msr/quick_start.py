@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from logging import getLogger
@@ -17,7 +18,7 @@ from recbole.data.transform import construct_transform
 from recbole.utils import ModelType, get_flops, init_logger, init_seed
 
 from recbole_llm4msr import compat, report
-from recbole_llm4msr.config import Config
+from recbole_llm4msr.config import Config, ConfigError
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
 from recbole_llm4msr.distributed import first_process_first
 from recbole_llm4msr.evaluation import save_predictions
@@ -83,7 +84,7 @@ def _in_processes(
     for the processes before it reads the result, for ever if that is larger than a pipe.
 
     Returns:
-        The result, ``None`` on a machine that does not have the first process.
+        The result, on every machine.
     """
     queue = multiprocessing.get_context("spawn").SimpleQueue()
     where = {
@@ -121,6 +122,7 @@ def run_recbole(
             made = config.multi_scenario and ensure_dataset(config)
         if made and config["single_spec"]:  # read the settings that the data set has brought
             config = Config(model, dataset, config_file_list, config_dict)
+        _check_outputs(config)
         init_seed(config["seed"], config["reproducibility"])
         # RecBole makes this folder too, but two of its processes would race for it.
         Path("log", config["model"]).mkdir(parents=True, exist_ok=True)
@@ -134,15 +136,17 @@ def run_recbole(
     logger.info(dataset)
     with phases("split and knowledge"), first_process_first(config):
         train_data, valid_data, test_data = data_preparation(config, dataset)
+    if config["save_predictions"] and not len(test_data):
+        raise ConfigError("save_predictions: eval_args leaves no row to the test split")
     Path(config["checkpoint_dir"]).mkdir(parents=True, exist_ok=True)
     with phases("model"):
         init_seed(config["seed"] + config["local_rank"], config["reproducibility"])
         model = get_model(config["model"]) if config.model_class is None else config.model_class
         model = _build(model, config, train_data.dataset)
         logger.info(model)
-        flops = get_flops(
-            model, train_data.dataset, config["device"], logger, construct_transform(config)
-        )
+        # RecBole counts on the whole data set, and some of its transformations draw at random.
+        counted = train_data.dataset if config.multi_scenario else dataset
+        flops = get_flops(model, counted, config["device"], logger, construct_transform(config))
         logger.info(f"FLOPs: {flops}")
         trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     with phases("training"):
@@ -160,16 +164,15 @@ def run_recbole(
         "best_valid_result": best_valid_result,
         "test_result": test_result,
     }
-    kept = config["save_predictions"] and config.multi_scenario
-    rows = trainer.predict_rows(test_data) if kept else None
+    rows = trainer.predict_rows(test_data) if config["save_predictions"] else None
     if not config["single_spec"]:
         torch.distributed.destroy_process_group()
     if config["local_rank"] == 0:
+        _hand_over(config, trainer, test_data.dataset, result, phases)
         if rows is not None:
             save_predictions(
                 config["save_predictions"], rows, test_data.dataset, train_data.dataset
             )
-        _hand_over(config, trainer, test_data.dataset, result, phases)
         if queue is not None:
             queue.put(result)
     return result
@@ -184,15 +187,31 @@ def _build(model_class: type, config: Config, train: Dataset) -> torch.nn.Module
 
 
 def _hand_over(config: Config, trainer, test: Dataset, result: dict, phases: _Phases) -> None:
-    """Write the result and print the table."""
+    """Print the table, and write the result."""
     course = report.Course.of(trainer)
-    if config["result_json"]:
-        report.write_json(Path(config["result_json"]), config, result, phases, course)
     if config.multi_scenario:
         report.print_table(config, test, result, phases, course)
     else:
         getLogger().info(f"best valid: {result['best_valid_result']}")
         getLogger().info(f"test result: {result['test_result']}")
+    if config["result_json"]:
+        report.write_json(Path(config["result_json"]), config, result, phases, course)
+
+
+def _check_outputs(config: Config) -> None:
+    """Find out before the training whether what it gives can be written."""
+    for key in ("result_json", "save_predictions"):
+        if not config[key]:
+            continue
+        path = Path(config[key])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{key}: {path} cannot be written: {error}") from error
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise ConfigError(
+                f"{key}: {path} is a folder, or lies in one that is not to be written"
+            )
 
 
 def run_recboles(rank: int, *args: Any) -> None:
@@ -259,8 +278,7 @@ def objective_function(
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     score, valid_result = trainer.fit(loaders[0], loaders[1], verbose=False, saved=saved)
     test_result = trainer.evaluate(loaders[2], load_best_model=saved)
-    if "ray" in sys.modules:  # a trial of Ray's hears of its result so, as in RecBole
-        recbole_quick_start.tune.report(**test_result)
+    recbole_quick_start.tune.report(**test_result)  # to Ray, where it runs the trial
     return {
         "model": config["model"],
         "best_valid_score": score,

@@ -69,15 +69,18 @@ def print_table(config, dataset, result: dict[str, Any], phases: dict, course: C
         if name != token:
             console.print(f"{token}: {name}")
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in phases.items())
-    console.print(f"{course.epochs} epochs; {seconds}", soft_wrap=True)
+    console.print(f"epochs: {course.epochs}; {seconds}", soft_wrap=True)
 
 
 def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]:
     cells = []
     for split in ("best_valid_result", "test_result"):
         for metric in metrics:
-            value = (result[split] or {}).get(metric + suffix, math.nan)
-            cells.append("one class" if math.isnan(value) else f"{value:.4f}")
+            value = (result[split] or {}).get(metric + suffix)
+            if value is None:  # nothing was evaluated
+                cells.append("-")
+            else:
+                cells.append("one class" if math.isnan(value) else f"{value:.4f}")
     return cells
 
 

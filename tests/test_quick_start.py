@@ -150,7 +150,7 @@ def test_command_trains_from_another_folder_and_prints_the_table(toy, tmp_path) 
         "--model=STAR", "--dataset", "toy", f"--data_path={tmp_path}", "--epochs=1", cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
-    for text in ("STAR on toy", "search: Search page", "mean", "all rows", "test", "1 epochs;"):
+    for text in ("STAR on toy", "search: Search page", "mean", "all rows", "test", "epochs: 1;"):
         assert text in done.stdout
 
 
@@ -164,6 +164,16 @@ def test_command_trains_from_another_folder_and_prints_the_table(toy, tmp_path) 
         (["--model=STAR"], "--dataset missing"),
         (["--model=STAR", "--dataset=toy", "--config_files=none.yaml"], "none.yaml: there is no"),
         (["--model=STAR", "--dataset=toy", "stray"], "'stray' is no option"),
+        (["--model=STAR", "--dataset=toy", "--result_json=toy"], "toy is a folder"),
+        (
+            [
+                "--model=STAR",
+                "--dataset=toy",
+                "--eval_args={'split':{'RS':[0.8,0.2,0]}}",
+                "--save_predictions=p",
+            ],
+            "no row to the test split",
+        ),
     ],
 )
 def test_command_says_what_is_wrong_in_one_line(toy, tmp_path, arguments, message) -> None:
@@ -172,6 +182,12 @@ def test_command_says_what_is_wrong_in_one_line(toy, tmp_path, arguments, messag
     assert done.stderr.splitlines()[-1].startswith("error: ") or "error: unknown" in done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_traceback_is_shown_to_those_who_ask(toy, tmp_path) -> None:
+    asked = ["--model=STAR", f"--data_path={tmp_path}", "--epochs=1", "--traceback"]
+    assert "Traceback" in command(*asked, "--dataset=tou", cwd=tmp_path).stderr
+    assert command(*asked, "--dataset=toy", cwd=tmp_path).returncode == 0
 
 
 def test_help_names_models_commands_and_settings(tmp_path) -> None:

@@ -15,6 +15,9 @@ from recbole_llm4msr.benchmark.records import Run
 #: Bounds of an interval, in percent.
 LEVELS = (2.5, 97.5)
 
+#: Columns of predictions that say which rows they are of.
+_ROW = ("user", "item", "scenario", "label")
+
 
 class ResampledUsers:
     """Metrics of a run's test rows, over and over, each time with users drawn anew.
@@ -53,7 +56,7 @@ class ResampledUsers:
             for token in frame["user"].unique(maintain_order=True):
                 self._numbers.setdefault(token, len(self._numbers))
             rows = Rows.of(frame, self._numbers)
-            self._rows[run.predictions] = rows.digest()
+            self._rows[run.predictions] = _digest(frame)
             n_new = len(self._numbers) - self._counts.shape[1]
             new = self._draw.poisson(1, (n_new, self.resamples)).astype(np.uint8)
             self._counts = np.hstack([self._counts, new.T])
@@ -71,9 +74,13 @@ class ResampledUsers:
         Settings may choose the rows (a filter, another split), and each seed may have its own.
         """
         pairs = [pair for pair in _pairs(ours, theirs) if all(map(self.has, pair))]
-        for run in (run for pair in pairs for run in pair):
-            self.metrics(run)
-        return all(self._rows[a.predictions] == self._rows[b.predictions] for a, b in pairs)
+        return all(self._rows_of(a) == self._rows_of(b) for a, b in pairs)
+
+    def _rows_of(self, run: Run) -> bytes:
+        """The same for the same test rows in the same order."""
+        if run.predictions not in self._rows:
+            self._rows[run.predictions] = _digest(pl.read_parquet(self.folder / run.predictions))
+        return self._rows[run.predictions]
 
     def interval(
         self, ours: Sequence[Run], theirs: Sequence[Run], metric: str
@@ -96,6 +103,12 @@ class ResampledUsers:
             differences.append(found[0] - found[1])
         low, high = np.nanpercentile(np.mean(differences, axis=0), LEVELS)
         return float(low), float(high)
+
+
+def _digest(frame: pl.DataFrame) -> bytes:
+    """The same for predictions of the same rows in the same order, whatever their scores."""
+    rows = frame.select(name for name in _ROW if name in frame.columns).hash_rows()
+    return hashlib.sha256(rows.to_numpy().tobytes()).digest()
 
 
 def _pairs(ours: Sequence[Run], theirs: Sequence[Run]) -> list[tuple[Run, Run]]:
@@ -127,13 +140,6 @@ class Rows:
             token = frame["scenario"].to_numpy()
             scenarios = {name: np.flatnonzero(token == name) for name in np.unique(token)}
         return cls(user, frame["label"].to_numpy() > 0, scenarios)
-
-    def digest(self) -> bytes:
-        """The same for the same rows in the same order."""
-        found = hashlib.sha256(self.user.tobytes() + self.label.tobytes())
-        for token, at in self.scenarios.items():
-            found.update(str(token).encode() + at.tobytes())
-        return found.digest()
 
     def metrics(self, score: np.ndarray, counts: np.ndarray) -> dict[str, np.ndarray]:
         """AUC and LogLoss of all rows and of each scenario's, under every draw.

@@ -63,7 +63,7 @@ def benchmark(
     from recbole_llm4msr.benchmark.report import write_report
     from recbole_llm4msr.benchmark.runner import Runner, planned, run_study
 
-    study = _study(config, dataset, models, _settings(context))
+    study = _study(config, dataset, models, *_settings(context))
     if seeds is not None:
         study = replace(study, seeds=seeds_of(seeds))
     if tune is not None:
@@ -107,7 +107,8 @@ def tune(
     from recbole_llm4msr.benchmark.runner import Runner
     from recbole_llm4msr.benchmark.search import SeededTuning, default_params_file
 
-    settings = _settings(context)
+    from_files, given = _settings(context)
+    settings = {**from_files, **given}
     file = params_file or default_params_file(model)
     with sole_user(output):
         runner = Runner(output, 1)
@@ -144,27 +145,32 @@ def _summary(study: Study, comparison: Comparison) -> Table:
     return table
 
 
-def _settings(context: typer.Context) -> dict[str, Any]:
-    """The settings behind a command's own options, those of ``config_files`` among them.
+def _settings(context: typer.Context) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What ``config_files`` hold, and the other settings behind a command's own options.
 
-    What the files hold belongs to a run, whatever they are called.
+    The files are read here: what they hold belongs to a run, whatever they are called.
     """
     settings = settings_of(context)
     files: dict[str, Any] = {}
     for name in str(settings.pop("config_files", "")).split():
         files |= read_mapping(Path(name))
-    return {**files, **settings}
+    return files, settings
 
 
 def _study(
-    config: Path | None, dataset: str | None, models: str | None, settings: dict[str, Any]
+    config: Path | None,
+    dataset: str | None,
+    models: str | None,
+    files: dict[str, Any],
+    settings: dict[str, Any],
 ) -> Study:
+    """The study that the options name; files are weaker than it, other settings stronger."""
     if config is not None:
         if models is not None or dataset is not None:
             raise StudyError("--config names data set and models; leave out --dataset, --models")
         study = read_study(config)
-        return replace(study, settings={**study.settings, **settings})
+        return replace(study, settings={**files, **study.settings, **settings})
     if not dataset or not models:
         raise StudyError("give --dataset and --models, or --config; see --help")
     names = [name.strip() for name in models.split(",") if name.strip()]
-    return from_models(names, dataset=dataset, settings=settings)
+    return from_models(names, dataset=dataset, settings={**files, **settings})

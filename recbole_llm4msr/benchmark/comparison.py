@@ -33,6 +33,7 @@ class Row:
         difference: To the baseline, on all rows; ``None`` where that was tested on other rows.
         interval: 95 % bootstrap interval of that over test users.
         p: Two-sided p-value over seeds, corrected for the number of rows compared.
+        ranked: Whether it was tested on the rows that most models were tested on.
         seeds: Number of seeds.
         epochs: Mean number of epochs.
         seconds: Mean seconds of training.
@@ -44,6 +45,7 @@ class Row:
     difference: Difference | None
     interval: tuple[float, float] | None
     p: float | None
+    ranked: bool
     seeds: int
     epochs: float
     seconds: float
@@ -68,12 +70,12 @@ class Comparison:
     def best(self, column: str, decimals: int) -> set[str]:
         """Labels of the best rows of a column; those that read alike are best together.
 
-        A row that was tested on other rows than its baseline cannot be the best of anything.
+        What was tested on other rows than most models cannot be the best of anything.
         """
         known = {
             row.label: round(row.cells[column].mean, decimals)
             for row in self.rows
-            if row.cells[column].mean is not None and (row.difference or not row.baseline)
+            if row.cells[column].mean is not None and row.ranked
         }
         top = (max if self.bigger else min)(known.values(), default=None)
         return {label for label, value in known.items() if value == top}
@@ -121,6 +123,7 @@ def compare(runs: Sequence[Run], metric: str, users: ResampledUsers) -> Comparis
     corrected = dict(
         zip(differences, holm([found.p for found in differences.values()]), strict=True)
     )
+    ranked = _tested_alike(grouped, users)
     rows = []
     for label, own in grouped.items():
         found = differences.get(label)
@@ -132,12 +135,22 @@ def compare(runs: Sequence[Run], metric: str, users: ResampledUsers) -> Comparis
                 difference=found,
                 interval=users.interval(own, grouped[own[0].baseline], metric) if found else None,
                 p=corrected.get(label),
+                ranked=label in ranked,
                 seeds=len(own),
                 epochs=fmean(run.epochs for run in own),
                 seconds=fmean(run.seconds.get("training", float("nan")) for run in own),
             )
         )
     return Comparison(metric, metric_bigger(metric), list(keys), rows)
+
+
+def _tested_alike(grouped: dict[str, list[Run]], users: ResampledUsers) -> list[str]:
+    """Labels of the largest set of models that were tested on the same rows."""
+    alike = (
+        [label for label, other in grouped.items() if users.comparable(own, other)]
+        for own in grouped.values()
+    )
+    return max(alike, key=len)
 
 
 def _cell(values) -> Cell:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from recbole_llm4msr.benchmark.study import StudyError
+from recbole_llm4msr.benchmark.study import StudyError, read_mapping
 
 try:
     import fcntl
 except ImportError:  # not on Windows
     fcntl = None
+
+#: Endings of the files of a data set that hold its rows; copies and archives lie beside them.
+_ATOMIC = (".inter", ".user", ".item", ".scenario")
 
 
 @contextmanager
@@ -27,8 +31,8 @@ def sole_user(folder: Path) -> Iterator[None]:
     Raises:
         StudyError: Another benchmark is running there.
     """
-    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     folder.mkdir(parents=True, exist_ok=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         with (folder / ".lock").open("w") as lock:
             try:
@@ -55,7 +59,9 @@ def fingerprint(dataset: str, data_path: str | None) -> str | None:
         data_path: Folder that holds the data set's folder; ``None`` for the default.
     """
     folder = Path(data_path or "dataset") / dataset
-    files = sorted(file for file in folder.glob(f"{dataset}.*") if file.is_file())
+    files = sorted(
+        file for file in folder.glob(f"{dataset}.*") if file.suffix in _ATOMIC and file.is_file()
+    )
     if not files:
         return None
     digest = hashlib.sha256()
@@ -64,4 +70,7 @@ def fingerprint(dataset: str, data_path: str | None) -> str | None:
         with file.open("rb") as content:
             while block := content.read(1 << 20):
                 digest.update(block)
+    own = folder / f"{dataset}.yaml"
+    if own.is_file():  # what it says, not how
+        digest.update(json.dumps(read_mapping(own), sort_keys=True, default=str).encode())
     return digest.hexdigest()[:32]

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -107,6 +108,8 @@ def execute(job: Job, folder: Path, processes: list[subprocess.Popen], threads: 
         found = json.loads(result.read_text(encoding="utf-8"))
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        with suppress(OSError):  # another run has its own there
+            scratch.parent.rmdir()
     return Run(
         run=job.label,
         model=job.model,

@@ -16,6 +16,7 @@ from recbole_llm4msr.benchmark.records import Run
 from recbole_llm4msr.benchmark.runner import Runner
 from recbole_llm4msr.benchmark.statistics import metric_bigger
 from recbole_llm4msr.benchmark.study import StudyError, check_settings, valid_metric
+from recbole_llm4msr.benchmark.tuning import score
 from recbole_llm4msr.config import properties_folder
 from recbole_llm4msr.model import get_model
 
@@ -117,11 +118,11 @@ class SeededTuning(HyperTuning):
             fingerprint(self.dataset, self.settings.get("data_path")),
         )
         found = self.runner.run([job])
-        value = found[0].valid.get(self.metric) if found else None
+        value = score(found[0], self.metric, self.bigger) if found else None
         if value is None:  # a point that cannot be trained is a bad one, not the end
             return {"status": hyperopt.STATUS_FAIL}
         self.runs += found
-        return {"loss": -value if self.bigger else value, "status": hyperopt.STATUS_OK}
+        return {"loss": -value, "status": hyperopt.STATUS_OK}
 
     def run(self) -> list[Run]:
         """All trials that could be trained, the best by validation first."""
@@ -141,8 +142,7 @@ class SeededTuning(HyperTuning):
                     show_progressbar=False,
                     verbose=False,
                 )
-        sign = -1 if self.bigger else 1
-        return sorted(self.runs, key=lambda run: sign * run.valid[self.metric])
+        return sorted(self.runs, key=lambda run: -score(run, self.metric, self.bigger))
 
 
 def default_params_file(model: str) -> Path:

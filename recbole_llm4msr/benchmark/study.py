@@ -24,6 +24,10 @@ _OWN_KEYS = {
     "checkpoint_dir": "checkpoints are not kept",
     "result_json": "results are in runs.jsonl",
     "save_predictions": "they are in the folder of the benchmark",
+    "config_files": "write what the files hold, or name them on the command line",
+    **dict.fromkeys(
+        ("nproc", "world_size", "ip", "port", "group_offset"), "a run is one process; see --jobs"
+    ),
 }
 
 
@@ -88,6 +92,8 @@ class Study:
                     )
             if entry.tuned_as and self.entry(entry.tuned_as).tuned_as:
                 raise StudyError(f"{entry.label}: {entry.tuned_as} is not tuned itself")
+        if type(self.tune) is not int or self.tune < 0:
+            raise StudyError(f"tune: {self.tune!r} is no number of trials")
         if self.tune and not self.space:
             raise StudyError("tune: nothing to search; give `space`, values by key")
         check_settings(self.settings)
@@ -97,7 +103,7 @@ class Study:
                 get_model(entry.model)
                 check_settings(entry.settings, entry.model)
                 _check_space(entry.space, entry.model)
-            except ValueError as error:
+            except (ValueError, ImportError) as error:  # a model whose library is not here, too
                 raise StudyError(f"{entry.label}: {error}") from error
 
     @property
@@ -163,7 +169,7 @@ def read_mapping(path: Path) -> dict[str, Any]:
         StudyError: It holds something else.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise StudyError(f"{path}: not valid yaml: {error}") from error
     if not isinstance(content, dict):
@@ -178,7 +184,7 @@ def _study_of(content: dict[str, Any]) -> Study:
         raise StudyError(f"{' and '.join(sorted(missing))} missing")
     runs = content.pop("runs")
     if isinstance(runs, list):
-        runs = dict.fromkeys(runs)
+        runs = dict.fromkeys(map(str, runs))
     entries = []
     if not isinstance(runs, dict) or not runs:
         raise StudyError("runs: expected names of models, or labels with what is said of them")
@@ -187,7 +193,10 @@ def _study_of(content: dict[str, Any]) -> Study:
         if not isinstance(given, dict):
             raise StudyError(f"{label}: expected `key: value` (`model: STAR`), got {given!r}")
         _refuse_unknown(given, {f.name for f in fields(Entry)} - {"label"})
-        entries.append(Entry(**{"label": str(label), "model": str(label), **given}))
+        entry = Entry(**{"label": str(label), "model": str(label), **given})
+        if not isinstance(entry.model, str):
+            raise StudyError(f"{label}: model: {entry.model!r} is no name of a model")
+        entries.append(entry)
     for key in ("settings", "space"):
         if content.get(key, ...) is None:
             del content[key]
@@ -220,10 +229,12 @@ def check_settings(given: Mapping[str, Any], model: str | None = None) -> None:
     """
     if not isinstance(given, Mapping):
         raise StudyError(f"settings: expected `key: value`, got {given!r}")
-    _refuse_unknown(given, known_keys())
     for key in given:
         if key in _OWN_KEYS:
             raise StudyError(f"{key!r} is not set here: {_OWN_KEYS[key]}")
+    if given.get("allow_unknown_keys"):
+        return
+    _refuse_unknown(given, known_keys())
     for key in unknown_keys(given, keys_of(model)) if model else ():
         raise StudyError(f"{key!r} is no option of {model}")
 

@@ -35,21 +35,29 @@ def trials(space: Mapping[str, Sequence], budget: int, seed: int) -> list[dict[s
     ]
 
 
+def score(run: Run, metric: str, bigger: bool) -> float | None:
+    """A trial's validation score, more being better; ``None`` where it cannot be computed.
+
+    Raises:
+        ValueError: The trial did not measure that metric.
+    """
+    if metric not in run.valid:
+        measured = ", ".join(key for key in run.valid if "@" not in key)
+        raise ValueError(
+            f"{run.run}: the trials did not measure {metric}, by which they are judged, only "
+            f"{measured}; set valid_metric in the study or as an option"
+        )
+    value = run.valid[metric]
+    return value if value is None or bigger else -value
+
+
 def best(runs: Sequence[Run], metric: str, bigger: bool) -> Run:
     """The trial with the best validation score; the first of equals.
 
     Raises:
         ValueError: No trial has that metric.
     """
-    if not any(metric in run.valid for run in runs):
-        measured = ", ".join(key for key in runs[0].valid if "@" not in key)
-        raise ValueError(
-            f"{runs[0].run}: no trial measured {metric}, by which trials are judged, only "
-            f"{measured}; set valid_metric in the study or as an option"
-        )
-
-    def score(run: Run) -> float:
-        value = run.valid.get(metric)
-        return -np.inf if value is None else value if bigger else -value
-
-    return max(runs, key=score)
+    scores = [score(run, metric, bigger) for run in runs]
+    if all(value is None for value in scores):
+        raise ValueError(f"{runs[0].run}: {metric} could not be computed in any trial")
+    return runs[int(np.argmax([-np.inf if value is None else value for value in scores]))]

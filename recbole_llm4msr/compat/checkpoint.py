@@ -132,7 +132,7 @@ def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
                 f"{path}: refused, nothing of it was executed. It holds something a checkpoint "
                 f"does not need: {reason.strip()}"
             ) from error
-        raise CheckpointError(f"{path}: this is not a checkpoint ({error})") from error
+        raise CheckpointError(f"{path}: this is not a checkpoint") from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise CheckpointError(f"{path}: this is not a checkpoint ({error})") from error
     missing = {"config", "state_dict"} - set(checkpoint if isinstance(checkpoint, dict) else ())

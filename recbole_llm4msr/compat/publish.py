@@ -5,10 +5,10 @@ set as ``recbole.data.dataset.XDataset``, its trainer as ``recbole.trainer.XTrai
 model puts it where RecBole looks, so that ``get_model``, ``create_dataset`` and ``get_trainer`` are
 used as they are, wherever they have been imported to.
 
-Two names in RecBole's quick start are replaced, because there RecBole offers no name to be found
-by: ``Config`` and ``data_preparation``. The replacements look at the model and hand RecBole's own
-models to RecBole's own code. ``run_recboles`` is replaced for spawned workers, which have to import
-this package before they can know its models.
+Some names in RecBole's quick start are replaced, because there RecBole offers no name to be found
+by: ``Config``, ``create_dataset`` and ``data_preparation``. The replacements look at the model, or
+at whose configuration it is, and hand RecBole's own to RecBole's own code. ``run_recboles`` is
+replaced for spawned workers, which have to import this package before they can know its models.
 """
 
 from __future__ import annotations
@@ -45,15 +45,19 @@ def publish_companions(model: type, dataset: type, trainer: type) -> None:
     setattr(recbole.trainer, f"{model.__name__}Trainer", trainer)
 
 
-def publish_quick_start(config: Callable, data_preparation: Callable, worker: Callable) -> None:
-    """Replace the three names in RecBole's quick start.
+def publish_quick_start(
+    config: Callable, create_dataset: Callable, data_preparation: Callable, worker: Callable
+) -> None:
+    """Replace the names in RecBole's quick start.
 
     Args:
         config: Called as ``Config(model, dataset, config_file_list, config_dict)``.
+        create_dataset: Called as ``create_dataset(config)``.
         data_preparation: Called as ``data_preparation(config, dataset)``.
         worker: Called in a spawned process as ``run_recboles(rank, *args)``.
     """
     quick_start = importlib.import_module("recbole.quick_start.quick_start")
     quick_start.Config = config
+    quick_start.create_dataset = create_dataset
     quick_start.data_preparation = data_preparation
     quick_start.run_recboles = worker

@@ -5,7 +5,8 @@ What:     ``recbole.quick_start.quick_start`` (1.2.1) runs ``from ray import tun
 Why:      ray 2.6.3 costs seconds, needs ``pkg_resources`` (gone in setuptools 81), and fails to
           import on numpy 2 without the names it reads.
 How:      while quick_start is imported, ``ray.tune`` is a stand-in that imports the real one at
-          its first use.
+          its first use. Where nothing has imported ray, no trial of its runs, and ``report`` has
+          nobody to report to.
 When not: ray, or quick_start, has been imported already.
 """
 
@@ -23,6 +24,8 @@ class _TuneOnDemand(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name == "report" and "ray" not in sys.modules:
+            return lambda **_: None
         return getattr(importlib.import_module("ray.tune"), name)
 
 

@@ -14,8 +14,16 @@ from recbole.evaluator import metric_types
 from recbole.utils import EvaluatorType, ModelType
 from recbole.utils.argument_list import dataset_arguments
 
+from recbole_llm4msr.config.checks import ConfigError, check_evaluation, check_metrics
 from recbole_llm4msr.config.command_line import convert, is_own_program, parse_options
-from recbole_llm4msr.config.keys import known_keys, properties_folder, unknown_keys
+from recbole_llm4msr.config.keys import (
+    keys_of,
+    known_keys,
+    properties_folder,
+    recboles_files,
+    unknown_keys,
+)
+from recbole_llm4msr.config.types import fault, types_of
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
 
@@ -24,10 +32,6 @@ LAUNCH_KEYS = ("config_files", "nproc", "ip", "port", "world_size", "group_offse
 
 #: Data set keys beyond RecBole's: a saved data set is only re-used when they agree too.
 _DATASET_KEYS = ("SCENARIO_FIELD", "scenario_from", "eval_args")
-
-
-class ConfigError(ValueError):
-    """A configuration that cannot be meant."""
 
 
 class Config(RecBoleConfig):
@@ -112,8 +116,10 @@ class Config(RecBoleConfig):
     def _load_internal_config_dict(self, model: str, model_class: type, dataset: str) -> None:
         super()._load_internal_config_dict(model, model_class, dataset)
         if model_class.type == ModelType.CONTEXT:
-            for file in self._own_files(model, model_class, dataset):
+            own = self._own_files(model, model_class, dataset)
+            for file in own:
                 self.internal_config_dict.update(self._read_yaml(file))
+            self._refuse_wrong_types([*recboles_files(model), *own])
         self._refuse_unknown_keys(model_class)
 
     def _own_files(self, model: str, model_class: type, dataset: str) -> list[Path]:
@@ -122,7 +128,10 @@ class Config(RecBoleConfig):
         files = [properties / "overall.yaml", properties / "knowledge.yaml"]
         backbone = backbone_of(model_class)
         if backbone is not None:
-            files.append(backbone.config_file or properties / "model" / f"{backbone.__name__}.yaml")
+            # A subclass without a file of its own starts from that of its parent.
+            by_name = [properties / "model" / f"{of.__name__}.yaml" for of in backbone.__mro__]
+            own = [file for file in (backbone.config_file, *by_name) if file and file.is_file()]
+            files += own[:1]
         if issubclass(model_class, LLM4MSR):
             files += [properties / "model" / "LLM4MSR.yaml", properties / "model" / f"{model}.yaml"]
         files.append(properties / "dataset" / f"{dataset}.yaml")
@@ -138,6 +147,10 @@ class Config(RecBoleConfig):
     def _refuse_unknown_keys(self, model_class: type) -> None:
         known = known_keys() | set(self._keys_of_foreign_backbone(model_class))
         unknown = unknown_keys(self._sources, known)
+        on_command_line = {key for key, of in self._sources.items() if of == "command line"}
+        unread = on_command_line - keys_of(self.model) - set(unknown)
+        if model_class.type == ModelType.CONTEXT and unread:
+            getLogger().warning("%s is no option of %s", ", ".join(sorted(unread)), self.model)
         if not unknown or self.external_config_dict.get("allow_unknown_keys"):
             return
         lines = [
@@ -148,6 +161,13 @@ class Config(RecBoleConfig):
             "unknown configuration keys:\n" + "\n".join(lines) + "\n"
             "A key that your own code reads passes with `allow_unknown_keys: True`."
         )
+
+    def _refuse_wrong_types(self, files: list[Path]) -> None:
+        for key, kinds in types_of(files).items():
+            value = self.external_config_dict.get(key)
+            wanted = fault(value, kinds)
+            if wanted:
+                raise ConfigError(f"{key} ({self._sources[key]}): {value!r} is not {wanted}")
 
     def _keys_of_foreign_backbone(self, model_class: type) -> dict[str, Any]:
         backbone = backbone_of(model_class)
@@ -218,36 +238,16 @@ class Config(RecBoleConfig):
         """
         final = self.final_config_dict
         metrics = [final["metrics"]] if isinstance(final["metrics"], str) else final["metrics"]
-        self._check_metrics(metrics)
+        check_metrics(metrics, final["valid_metric"])
         by_value = [m for m in metrics if m.lower() != "gauc"]
         is_value = all(metric_types[m.lower()] == EvaluatorType.VALUE for m in by_value)
-        if final["MODEL_TYPE"] == ModelType.CONTEXT and is_value:
+        hides_gauc = final["MODEL_TYPE"] == ModelType.CONTEXT and is_value
+        if hides_gauc:
             final["metrics"] = by_value or ["AUC"]
+        try:
             super()._set_default_parameters()
+        except NotImplementedError as error:  # mode full with metrics of rows
+            raise ConfigError(f"eval_args, metrics: {error}") from error
+        if hides_gauc:
             final["metrics"] = list(metrics)
-        else:
-            super()._set_default_parameters()
-        if self.multi_scenario and final["eval_type"] == EvaluatorType.RANKING:
-            self._check_ranking()
-
-    def _check_ranking(self) -> None:
-        if "full" in self["eval_args"]["mode"].values():
-            raise ConfigError(
-                "eval_args: mode full scores every item for a user, and such a row has no "
-                "scenario; rank against sampled items (mode: uni100), or set SCENARIO_FIELD to null"
-            )
-        if self["save_predictions"]:
-            raise ConfigError("save_predictions needs labelled rows; metrics of rankings have none")
-
-    def _check_metrics(self, metrics: list[str]) -> None:
-        valid = self.final_config_dict["valid_metric"]
-        names = [m.lower() for m in metrics]
-        for metric in [*names, valid.split("@")[0].lower()]:
-            if metric not in metric_types:
-                near = unknown_keys([metric], metric_types)[metric]
-                hint = f"; did you mean {near}?" if near else ""
-                raise ConfigError(f"metrics: there is no metric {metric!r}{hint}")
-        if valid.split("@")[0].lower() not in names:
-            raise ConfigError(
-                f"valid_metric: {valid} is not among the metrics {metrics}; add it there"
-            )
+        check_evaluation(self)

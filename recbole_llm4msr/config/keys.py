@@ -10,7 +10,8 @@ from pathlib import Path
 
 import recbole
 
-_RECBOLE_PROPERTIES = Path(recbole.__file__).parent / "properties"
+#: Folder of RecBole's own yaml files.
+RECBOLES_PROPERTIES = Path(recbole.__file__).parent / "properties"
 
 #: Keys that RecBole 1.2.1 reads and no yaml of its own mentions (a test reads its sources).
 _READ_WITHOUT_DEFAULT = frozenset(
@@ -56,12 +57,18 @@ def properties_folder() -> Path:
     return installed if installed.is_dir() else package.parent / "properties"
 
 
+def recboles_files(model: str) -> list[Path]:
+    """RecBole's yaml files that a model reads beside those of its data set."""
+    names = ("overall.yaml", "dataset/sample.yaml", f"model/{model}.yaml")
+    return [file for name in names if (file := RECBOLES_PROPERTIES / name).is_file()]
+
+
 @cache
 def _keys_by_file() -> dict[Path, frozenset[str]]:
     """The keys of every yaml file of RecBole or of this package that sets options."""
     return {
         file: frozenset(_KEY.findall(file.read_text(encoding="utf-8")))
-        for folder in (_RECBOLE_PROPERTIES, properties_folder())
+        for folder in (RECBOLES_PROPERTIES, properties_folder())
         for file in folder.rglob("*.yaml")
         if "prompts" not in file.parts and not file.name.endswith("url.yaml")
     }

@@ -25,6 +25,11 @@ def read_header(path: Path, separator: str = "\t", encoding: str | None = None) 
     """
     with path.open(encoding=encoding or "utf-8") as file:
         line = file.readline().rstrip("\r\n")
+    if line.startswith("\ufeff"):
+        raise AtomicFileError(
+            f"{path}: starts with a byte order mark, which would become part of the first field's "
+            "name; save it without one (as UTF-8, not as UTF-8 with BOM)"
+        )
     header: dict[str, str] = {}
     for column in line.split(separator):
         field, colon, kind = column.rpartition(":")
@@ -140,7 +145,10 @@ def _first_fault(
                 )
             for (field, kind), cell in zip(header.items(), cells, strict=True):
                 if number > 1 and kind == "float" and cell and not _is_float(cell):
-                    return f"{path}, line {number}, column {field}: {cell!r} is not a number"
+                    return (
+                        f"{path}, line {number}, column {field}: {cell!r} is not a number; leave "
+                        "a cell empty where there is none"
+                    )
     return f"{path}: cannot be read: {error}"
 
 

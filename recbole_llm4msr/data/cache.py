@@ -25,8 +25,9 @@ from recbole_llm4msr.data.folders import companion_folder
 from recbole_llm4msr.data.scenario import ScenarioNames
 from recbole_llm4msr.data.vocabulary import TokenIds
 
-#: Raised when the form of the files changes, so that older ones are not read.
-_FORMAT = 1
+#: Raised when the form of the files changes, or what reading and filtering make of a data set, so
+#: that what older versions have kept is not read.
+_FORMAT = 2
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from logging import getLogger
 from pathlib import Path
 
 import recbole.data
@@ -16,9 +18,14 @@ def create_dataset(config) -> Dataset:
     Raises:
         FileNotFoundError: There is no such data set; the message names those there are.
     """
-    if not config.multi_scenario:
+    if not getattr(config, "multi_scenario", False):  # RecBole's own configuration has none
         return recbole.data.create_dataset(config)
     ensure_dataset(config)
+    if config["dataset_save_path"]:
+        getLogger().warning(
+            "dataset_save_path: a saved data set with scenarios is not read again; dataset_cache "
+            "keeps what has been read"
+        )
     # Fields that knowledge has added to a run before (a checkpoint's) are in none of the files.
     added = config["KNOWLEDGE_FIELDS"] or ()
     config["numerical_features"] = [f for f in config["numerical_features"] if f not in added]
@@ -48,10 +55,12 @@ def ensure_dataset(config) -> bool:
         prepare(config["dataset"], config["download"], folder)
         return True
     parent = folder.parent
-    there = sorted(p.name for p in parent.iterdir() if p.is_dir()) if parent.is_dir() else []
+    there = sorted({file.parent.name for file in parent.glob("*/*.inter")})
+    near = difflib.get_close_matches(config["dataset"], [*there, "ml-100k"], n=1)
     raise FileNotFoundError(
         f"dataset: there is no data set {config['dataset']!r} in {parent.resolve()}"
         + (f"; it has {', '.join(there)}" if there else "")
-        + ". Set --data_path to the folder that holds the data set's folder, or convert raw files "
+        + (f". Did you mean {near[0]}?" if near else ".")
+        + " Set --data_path to the folder that holds the data set's folder, or convert raw files "
         "with `python -m dataset_converters --help`."
     )

@@ -15,8 +15,9 @@ from recbole.utils import FeatureSource, FeatureType
 from recbole_llm4msr.data.atomic import read_atomic, read_header
 from recbole_llm4msr.data.cache import DatasetCache
 from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
+from recbole_llm4msr.data.labels import check_labels
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
-from recbole_llm4msr.data.vocabulary import TokenIds, encode, number, texts
+from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
 
 
 class MultiScenarioDataset(Dataset):
@@ -60,6 +61,8 @@ class MultiScenarioDataset(Dataset):
     def _get_field_from_config(self) -> None:
         super()._get_field_from_config()
         self.scenario_field: str | None = self.config["SCENARIO_FIELD"]
+        if self.scenario_field is not None and self.config["scenario_from"]:
+            check_rule(self.config["scenario_from"])
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -70,13 +73,19 @@ class MultiScenarioDataset(Dataset):
             return
         rule = self.config["scenario_from"]
         if rule:
-            check_rule(rule)
             self._derive_scenario(rule)
         if self.field2source.get(self.scenario_field) != FeatureSource.INTERACTION:
             raise ScenarioError(
                 f"SCENARIO_FIELD: the interactions of {token} have no field "
                 f"{self.scenario_field!r}; loaded are {', '.join(self.inter_feat)}. Name the field "
-                "that holds the scenario, read it (load_col), or derive it by scenario_from."
+                "that holds the scenario, read it (load_col: null reads all columns of a file), "
+                "or derive it by scenario_from."
+            )
+        if self.field2type[self.scenario_field] != FeatureType.TOKEN:
+            raise ScenarioError(
+                f"SCENARIO_FIELD: {self.scenario_field!r} is a field of type "
+                f"{self.field2type[self.scenario_field].value}; a scenario is a token. Derive one "
+                "from it by bins (scenario_from)."
             )
         path = Path(dataset_path) / f"{token}.scenario"
         separator = self.config["field_separator"]
@@ -108,6 +117,12 @@ class MultiScenarioDataset(Dataset):
     def _derive_scenario(self, rule: dict) -> None:
         """Add the scenario to the interactions, from a field of theirs, their users or items."""
         field = rule["field"]
+        if self.scenario_field in self.field2source:
+            raise ScenarioError(
+                f"scenario_from would overwrite the field {self.scenario_field!r} that "
+                "SCENARIO_FIELD names. To use that field, set scenario_from to null "
+                "(--scenario_from=None); to derive scenarios, give SCENARIO_FIELD a new name."
+            )
         if field not in self.field2source:
             raise ScenarioError(f"scenario_from: the field {field!r} is not loaded; see load_col")
         source = self.field2source[field]
@@ -205,6 +220,15 @@ class MultiScenarioDataset(Dataset):
                 values = pl.Series(joined, dtype=pl.String)
                 self.inter_feat[field] = encode(values, as_numbers=False)
 
+    def _filter_inter_by_user_or_item(self) -> None:
+        """RecBole's filter, where it has anything to drop: it copies every column."""
+        sides = [(self.uid_field, self.user_feat), (self.iid_field, self.item_feat)]
+        pairs = [(self.inter_feat[key], side[key]) for key, side in sides if side is not None]
+        encoded = all(isinstance(c.dtype, pd.CategoricalDtype) for pair in pairs for c in pair)
+        asked = self.config["filter_inter_by_user_or_item"]
+        if asked and not (encoded and all(covered(rows.array, of.array) for rows, of in pairs)):
+            super()._filter_inter_by_user_or_item()
+
     def _filter_by_inter_num(self) -> None:
         """RecBole's filter, where it can drop anything: it counts rows one by one in Python."""
         intervals = [self.config[f"{side}_inter_num_interval"] for side in ("user", "item")]
@@ -228,6 +252,11 @@ class MultiScenarioDataset(Dataset):
             feat[field] = column
             self.field2id_token.setdefault(field, tokens)
             self.field2token_id.setdefault(field, TokenIds(tokens))
+
+    def _set_label_by_threshold(self) -> None:
+        super()._set_label_by_threshold()
+        if self.scenario_field is not None:
+            check_labels(self)
 
     def _remap_ID_all(self) -> None:  # noqa: N802  (RecBole's name)
         super()._remap_ID_all()

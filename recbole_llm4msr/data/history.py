@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from recbole_llm4msr.data.atomic import read_atomic, read_header
+from recbole_llm4msr.data.atomic import AtomicFileError, read_atomic, read_header
 
 if TYPE_CHECKING:
     from recbole_llm4msr.data.dataset import MultiScenarioDataset
@@ -107,7 +107,13 @@ def history_of(split: MultiScenarioDataset) -> TrainingHistory:
         scenarios=split.scenario_tokens,
         scenario_names=split.scenario_names,
         scenario_descriptions=split.scenario_descriptions,
-        profiles=_texts(split, "user", split.uid_field, field_names(config["user_profile_fields"])),
+        profiles=_texts(
+            split,
+            "user",
+            split.uid_field,
+            field_names(config["user_profile_fields"]),
+            "user_profile_fields",
+        ),
     )
 
 
@@ -131,7 +137,8 @@ def _items(split: MultiScenarioDataset, seen: pl.DataFrame) -> pl.DataFrame:
         header = read_header(path, config["field_separator"], config["encoding"])
         fields = tuple(field for field, kind in header.items() if kind == "token_seq")
     named = [*fields, *filter(None, [config["item_category_field"]])]
-    found = _texts(split, "item", key, list(dict.fromkeys(named)))
+    by = "item_text_fields, item_category_field"
+    found = _texts(split, "item", key, list(dict.fromkeys(named)), by)
     if found is None:
         return seen
     return pl.concat(
@@ -145,13 +152,26 @@ def _file(split: MultiScenarioDataset, suffix: str) -> Path:
 
 
 def _texts(
-    split: MultiScenarioDataset, suffix: str, key: str, fields: Sequence[str]
+    split: MultiScenarioDataset, suffix: str, key: str, fields: Sequence[str], named_by: str
 ) -> pl.DataFrame | None:
-    """Columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``."""
+    """Columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
+
+    Raises:
+        AtomicFileError: A field is not there, or tells nothing but the key; ``named_by`` is the
+            option that names it.
+    """
     if not fields:
         return None
     options = (split.config["field_separator"], split.config["encoding"])
-    frame = read_atomic(_file(split, suffix), [key, *fields], *options)
+    path = _file(split, suffix)
+    there = [field for field in read_header(path, *options) if field != key]
+    for field in fields:
+        if field not in there:
+            raise AtomicFileError(
+                f"{named_by}: {path}: there is no column {field} beside the key; it has "
+                f"{', '.join(there)}"
+            )
+    frame = read_atomic(path, [key, *fields], *options)
     return (
         frame.rename({key: suffix})
         .with_columns(pl.col(fields).cast(pl.String))

@@ -72,6 +72,11 @@ def check_rule(rule: dict[str, Any]) -> None:
     Raises:
         ScenarioError: A key is unknown or missing, or the numbers of bins and labels disagree.
     """
+    if not isinstance(rule, dict):
+        raise ScenarioError(
+            f"scenario_from: {rule!r} is no mapping; write {{field: age, bins: [24, 35]}} or "
+            "{field: gender, mapping: {F: women, M: men}}"
+        )
     unknown = set(rule) - _KEYS
     if unknown:
         raise ScenarioError(f"scenario_from: unknown key {sorted(unknown)}; known: {sorted(_KEYS)}")
@@ -79,6 +84,8 @@ def check_rule(rule: dict[str, Any]) -> None:
         raise ScenarioError("scenario_from: give `field` and either `bins` or `mapping`")
     if "bins" in rule:
         bins = rule["bins"]
+        if not isinstance(bins, list | tuple) or not all(isinstance(b, int | float) for b in bins):
+            raise ScenarioError(f"scenario_from: bins are a list of numbers, not {bins!r}")
         if not bins or sorted(set(bins)) != list(bins):
             raise ScenarioError(f"scenario_from: bins have to rise, got {bins}")
         if "labels" in rule and len(rule["labels"]) != len(bins) + 1:

@@ -64,11 +64,37 @@ def number(columns: Sequence[pd.Categorical]) -> tuple[list[np.ndarray], np.ndar
         vocabulary = vocabulary.append(column.categories[new])
         codes.append(np.append(place, -1)[column.codes])  # the code -1 finds the -1 at the end
     joined = np.concatenate(codes)
+    ends = np.cumsum([len(part) for part in codes])[:-1]
+    if _appear_in_order(joined, len(vocabulary)):  # as codes do that no row has been dropped of
+        return np.split(joined.astype(np.int64) + 1, ends), _by_id(vocabulary)
     present = joined >= 0
     ids = np.zeros(len(joined), dtype=np.int64)
     order, used = pd.factorize(joined[present])
     ids[present] = order + 1
-    return np.split(ids, np.cumsum([len(part) for part in codes])[:-1]), _by_id(vocabulary[used])
+    return np.split(ids, ends), _by_id(vocabulary[used])
+
+
+def _appear_in_order(codes: np.ndarray, n: int) -> bool:
+    """Whether all of 0 .. n - 1 are there and nothing else, each after the smaller ones."""
+    if not len(codes) or codes.min() < 0:
+        return False
+    highest = np.maximum.accumulate(codes)
+    return bool(highest[0] == 0 and highest[-1] == n - 1 and (np.diff(highest) <= 1).all())
+
+
+def covered(column: pd.Categorical, keys: pd.Categorical) -> bool:
+    """Whether no value of an encoded column is missing, and all are among those of another."""
+    wanted, there = _used(column), _used(keys)
+    if wanted[-1]:
+        return False
+    return bool(column.categories[wanted[:-1]].isin(keys.categories[there[:-1]]).all())
+
+
+def _used(column: pd.Categorical) -> np.ndarray:
+    """Which categories occur, and behind them whether a value is missing."""
+    used = np.zeros(len(column.categories) + 1, dtype=bool)
+    used[column.codes] = True  # the code -1 marks the last
+    return used
 
 
 def _by_id(values: pd.Index) -> np.ndarray:

@@ -38,13 +38,17 @@ class ScenarioEvaluator(Evaluator):
 
     def evaluate(self, dataobject: DataStruct) -> OrderedDict[str, float]:
         """All metrics of the collected rows: overall first, then per scenario, then the means."""
-        result = self._plain(super().evaluate(dataobject))
+        if len(dataobject.get("data.label")) > 1:
+            result = self._plain(super().evaluate(dataobject))
+        else:
+            result = self._of_rows(dataobject, slice(None), "The split")
         if not self.scenarios:
             return result
         overall = list(result)
         of_scenario = dataobject.get("data.scenario")
         for i, name in enumerate(self.scenarios, start=1):
-            for metric, value in self._of_rows(dataobject, of_scenario == i, name).items():
+            own = self._of_rows(dataobject, of_scenario == i, f"Scenario {name}")
+            for metric, value in own.items():
                 result[f"{metric}@{name}"] = value
         for metric in overall:
             values = [result.get(f"{metric}@{name}", math.nan) for name in self.scenarios]
@@ -53,7 +57,9 @@ class ScenarioEvaluator(Evaluator):
             result[f"{metric}@{MEAN}"] = round(mean, self.decimal_place)
         return result
 
-    def _of_rows(self, struct: DataStruct, mask: torch.Tensor, name: str) -> dict[str, float]:
+    def _of_rows(
+        self, struct: DataStruct, mask: torch.Tensor | slice, name: str
+    ) -> dict[str, float]:
         """Metrics of some of the rows; NaN for what one class, or no row, cannot have."""
         part = DataStruct()
         for key in ("rec.score", "data.label", "data.user"):
@@ -67,7 +73,7 @@ class ScenarioEvaluator(Evaluator):
             self._said.add(name)
             kind = f"only the label {labels[0]:.0f}" if len(labels) else "no rows"
             getLogger().warning(
-                "Scenario %s has %s here: no AUC, and it is left out of the mean.", name, kind
+                "%s has %s here: no AUC, and nothing of it in the mean.", name, kind
             )
         values = dict.fromkeys(self.metrics, math.nan)
         for metric in set(self.metrics) - {"auc", "gauc"} if len(labels) else ():

@@ -27,7 +27,9 @@ Dataset = Annotated[str, typer.Option(help="Name of the data set.")]
 Llm = Annotated[
     str | None, typer.Option(help="Folder or hub id of a model, or its name at an endpoint.")
 ]
-Files = Annotated[str, typer.Option(help="Configuration files, parted by blanks.")]
+Files = Annotated[
+    str, typer.Option("--config_files", help="Configuration files, parted by blanks.")
+]
 Store = Annotated[Path | None, typer.Option(help="Folder of the store.")]
 
 
@@ -52,11 +54,12 @@ def build(
 
     config, history = _load(context, dataset, config_files, llm, knowledge_mode=mode)
     options = _options(config)
+    part = Shard(shard, shards)
     if shards == 1:
         out.print(prepare_knowledge(config, history).summary, soft_wrap=True)
         return
     bench = Workbench.open(config, history, options)
-    _, report = bench.build(bench.plan(), Shard(shard, shards))
+    _, report = bench.build(bench.plan(), part)
     rate = report.made / report.seconds if report.seconds else 0.0
     out.print(
         f"shard {shard} of {shards}: made {report.made:,} vectors in {report.seconds:.1f} s "
@@ -200,9 +203,10 @@ def export(
     config_files: Files = "",
 ) -> None:
     """Write the users' vectors for other programs, plain RecBole among them."""
-    from recbole_llm4msr.knowledge.export import export_users
+    from recbole_llm4msr.knowledge.export import check_format, export_users
     from recbole_llm4msr.knowledge.prepare import prepare_knowledge
 
+    check_format(format)  # before hours of work
     config, history = _load(context, dataset, config_files, llm)
     _options(config)
     knowledge = prepare_knowledge(config, history)
@@ -249,15 +253,17 @@ def _options(config: Any) -> KnowledgeOptions:
 
 
 def _store(context: typer.Context, store: Path | None, dataset: str | None) -> KnowledgeStore:
+    from recbole_llm4msr.knowledge.maintenance import check_store
     from recbole_llm4msr.knowledge.prepare import store_folder
 
     if store is None:
         if dataset is None:
             raise KnowledgeError("give --store FOLDER or --dataset NAME")
-        config = _config(context, dataset, "")
+        config = _config(context, dataset, str(settings_of(context).get("config_files", "")))
         store = store_folder(config, KnowledgeOptions.from_config(config), dataset)
     elif context.args:
         raise KnowledgeError(f"{' '.join(context.args)!r} is no option of this command")
     if not store.is_dir():
         raise KnowledgeError(f"{store}: there is no such folder")
+    check_store(store)
     return KnowledgeStore(store)

@@ -16,6 +16,16 @@ from recbole_llm4msr.knowledge.store import write_whole
 FORMATS = ("useremb", "npy", "parquet")
 
 
+def check_format(form: str) -> None:
+    """Refuse a format that there is not.
+
+    Raises:
+        KnowledgeError: There is not.
+    """
+    if form not in FORMATS:
+        raise KnowledgeError(f"format: {form!r} is not one of {', '.join(FORMATS)}")
+
+
 def export_users(knowledge: Knowledge, history: TrainingHistory, form: str, path: Path) -> Path:
     """Write the users' full-history vectors, keyed by raw token.
 
@@ -30,6 +40,7 @@ def export_users(knowledge: Knowledge, history: TrainingHistory, form: str, path
     Raises:
         KnowledgeError: Unknown format, or the file cannot be written.
     """
+    check_format(form)
     vectors = knowledge.user[1 : len(history.users) + 1].numpy()
     if form == "useremb":
         lines = ["uid:token\tuser_emb:float_seq"]
@@ -44,12 +55,10 @@ def export_users(knowledge: Knowledge, history: TrainingHistory, form: str, path
         content = buffer.getvalue()
         names = path.with_name(path.name + ".users.txt")
         write_whole(names, ("\n".join(history.users) + "\n").encode())
-    elif form == "parquet":
+    else:
         buffer = io.BytesIO()
         own = knowledge.own[1:].numpy()
         pl.DataFrame({"user": history.users, "own": own, "vector": vectors}).write_parquet(buffer)
         content = buffer.getvalue()
-    else:
-        raise KnowledgeError(f"format: {form!r} is not one of {', '.join(FORMATS)}")
     write_whole(path, content)
     return path

@@ -26,7 +26,7 @@ def parse_features(spec: str) -> tuple[str, int]:
     Raises:
         KnowledgeError: It is neither.
     """
-    match = SPEC.fullmatch(spec.strip())
+    match = SPEC.fullmatch(str(spec).strip())
     if match is None:
         raise KnowledgeError(f"knowledge_features: {spec!r} is neither pca:N nor kmeans:N")
     return match[1], int(match[2])

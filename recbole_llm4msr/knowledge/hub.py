@@ -133,14 +133,20 @@ def device_of(name: str) -> torch.device:
     """Return the device of ``knowledge_device``; ``auto`` is a GPU where there is one.
 
     Raises:
-        KnowledgeError: ``name`` is no device.
+        KnowledgeError: ``name`` is no device, or not one of this machine.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(name)
+        device = torch.device(name)
     except RuntimeError as error:
         raise KnowledgeError(f"knowledge_device: {name!r} is no device of torch") from error
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise KnowledgeError(
+            f"knowledge_device: {name}, but torch finds {torch.cuda.device_count()} GPUs; auto "
+            "takes the CPU where there is none"
+        )
+    return device
 
 
 def dtype_of(name: str, device: torch.device) -> torch.dtype:

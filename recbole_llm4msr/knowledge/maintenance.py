@@ -60,6 +60,16 @@ def delete(found: Checked) -> None:
         found.path.with_suffix(suffix).unlink(missing_ok=True)
 
 
+def check_store(folder: Path) -> None:
+    """Refuse a folder that is no store.
+
+    Raises:
+        KnowledgeError: It is none.
+    """
+    if not (folder / "vectors").is_dir():
+        raise KnowledgeError(f"{folder} is no knowledge store: it has no folder `vectors`")
+
+
 def merge(sources: Sequence[Path], destination: Path) -> tuple[int, int]:
     """Copy the chunks that ``destination`` lacks; the sources stay as they are.
 
@@ -74,8 +84,7 @@ def merge(sources: Sequence[Path], destination: Path) -> tuple[int, int]:
     """
     chunks: list[tuple[Path, Path]] = []
     for source in sources:
-        if not (source / "vectors").is_dir():
-            raise KnowledgeError(f"{source} is no knowledge store: it has no folder `vectors`")
+        check_store(source)
         for path in sorted((source / "vectors").glob("*/*.safetensors")):
             fault = _fault_of_chunk(path)
             if fault:

@@ -137,5 +137,6 @@ def _typed(cls: type[KnowledgeOptions], key: str, value: Any) -> Any:
     except (TypeError, ValueError):
         typed = None
     if typed is None or isinstance(value, bool) or typed != float(value):
-        raise KnowledgeError(f"{key}: {value!r} is not a {number.__name__}")
+        wanted = "whole number" if number is int else "number"
+        raise KnowledgeError(f"{key}: {value!r} is not a {wanted}")
     return typed

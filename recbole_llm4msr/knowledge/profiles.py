@@ -80,7 +80,6 @@ def positive_rows(history: TrainingHistory, texts: pl.DataFrame) -> pl.DataFrame
         history.rows.with_row_index("row")
         .filter(pl.col("label") > 0.5)
         .join(texts, on="item", how="left")
-        .with_columns(pl.col("text").fill_null(pl.concat_str(pl.lit("item "), pl.col("item"))))
         .sort("user", "scenario", "time", "row", nulls_last=False)
     )
 

@@ -135,8 +135,8 @@ def _find(name: str, language: str) -> Path:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise KnowledgeError(
-            f"prompt_template: no template {name!r} in language {language!r}{hint} "
-            f"Known: {', '.join(known)}, or the path of a yaml file of your own"
+            f"prompt_template: no template {name!r} in language {language!r}{hint}; "
+            f"there are {', '.join(known)}, or the path of a yaml file of your own"
         )
     return path
 

@@ -36,6 +36,11 @@ class MultiScenarioRecommender(ContextRecommender):
     uses_first_order: ClassVar[bool] = False
 
     def __init__(self, config, dataset) -> None:
+        if config["SCENARIO_FIELD"] is None:
+            raise ValueError(
+                f"{type(self).__name__} needs a configuration made by recbole_llm4msr.Config: this "
+                "one names no SCENARIO_FIELD"
+            )
         super().__init__(config, dataset)
         # RecBole's parent makes a first-order term that only factorisation machines use; left in
         # place it would be a parameter of the size of the vocabulary that never gets a gradient.

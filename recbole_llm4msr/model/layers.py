@@ -72,15 +72,25 @@ class ScenarioGroups:
         scenario: Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
         n_scenarios: Number of scenarios, S. Scenarios without a row get an empty slice.
 
+    Raises:
+        ValueError: A row's scenario is none of them.
+
     Attributes:
         sizes: Number of rows of every scenario.
     """
 
     def __init__(self, scenario: torch.Tensor, n_scenarios: int) -> None:
-        counts = torch.bincount(scenario, minlength=n_scenarios)
+        # Counted from -1 on: that is what RecBole's padding, id 0, becomes.
+        counts = torch.bincount(scenario + 1, minlength=n_scenarios + 1)
         in_order = (scenario[1:] >= scenario[:-1]).all()
         # One list, so that a GPU is waited for once.
-        *self.sizes, self.in_order = torch.cat([counts, in_order.view(1)]).tolist()
+        nowhere, *sizes, self.in_order = torch.cat([counts, in_order.view(1)]).tolist()
+        if nowhere or len(sizes) > n_scenarios:
+            raise ValueError(
+                f"a row's scenario is none that the model knows: its id in the data set has to be "
+                f"between 1 and {n_scenarios} (0 is RecBole's padding)"
+            )
+        self.sizes = sizes
         if not self.in_order:
             self._order = torch.argsort(scenario, stable=True)
             rows = torch.arange(len(scenario), device=scenario.device)

@@ -81,7 +81,8 @@ class KnowledgeTable(nn.Module):
             raise ValueError(
                 f"The checkpoint was trained with other knowledge (fingerprint {state[:12]}) than "
                 f"what is loaded now ({self.fingerprint[:12]}): the training rows, the prompts or "
-                "the encoder differ. Use the data and the knowledge options it was trained with."
+                "the encoder differ, or another version of this package made it. Use the data, the "
+                "knowledge options and the version it was trained with."
             )
 
 

@@ -28,8 +28,8 @@ class ClusterRouting(nn.Module):
     products of fresh embeddings are so small that the softmax is uniform), and the first training
     batch places the centres on rows of its own that lie far from each other. And the sum of the
     rows gets length one before it moves a centre, or a large batch would leave nothing of the old
-    one. Several processes
-    have the same centres at any time: those of the first one, moved by the rows of all.
+    one. Several processes have the same centres at any time: those of the first one, moved by the
+    rows of all.
 
     Args:
         config: Configuration; reads ``n_clusters`` (K), ``routing_rate`` (:math:`\beta`),

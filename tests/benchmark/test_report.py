@@ -67,6 +67,18 @@ def test_a_model_tested_on_other_rows_is_told_and_costs_no_table(tmp_path, caplo
     assert c.split(",")[3:6] == ["a", "", ""]
 
 
+def test_what_most_models_were_tested_on_decides_who_can_be_best(tmp_path) -> None:
+    for name, items in (("a", "xy"), ("b", "xz"), ("c", "xz")):
+        frame = {"user": ["u", "u"], "item": list(items), "label": [0, 1], "score": [0.5, 0.6]}
+        pl.DataFrame(frame).write_parquet(tmp_path / f"{name}.parquet")
+    scores = {"a": 0.9, "b": 0.7, "c": 0.8}
+    runs = [
+        make_run(run=n, test={"auc": v}, baseline="a", predictions=f"{n}.parquet")
+        for n, v in scores.items()
+    ]
+    assert compare(runs, "auc", ResampledUsers(tmp_path)).best("all", 4) == {"c"}
+
+
 def test_markdown_says_what_the_runs_say(comparison) -> None:
     head, _, star, ours, odd = (
         [cell.strip() for cell in line.strip("| ").split(" | ")]

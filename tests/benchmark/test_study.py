@@ -72,6 +72,10 @@ def test_a_study_file(tmp_path) -> None:
         (("{embedding_size: 4}", "[1]"), r"settings: expected `key: value`, got \[1\]"),
         (("seeds: 2", "seeds: [1, 2, 1]"), "a seed that is there twice is not two runs"),
         (("embedding_size: 4", "seed: 4"), "'seed' is not set here"),
+        (("embedding_size: 4", "config_files: a.yaml"), "'config_files' is not set here"),
+        (("embedding_size: 4", "nproc: 2"), "'nproc' is not set here: a run is one process"),
+        (("model: LLM4MSR_STAR", "model: 3"), "model: 3 is no name of a model"),
+        (("tune: 1", "tune: '1'"), "tune: '1' is no number of trials"),
         (("runs:\n", "runs:\nsettings: {}\nold:\n"), "unknown key 'old'"),
         (("  STAR:", "  STAR: {space: {dropout_probs: [0.1]}}"), "'dropout_probs' is no option of"),
     ],
@@ -82,6 +86,12 @@ def test_what_cannot_be_meant_is_refused_with_the_files_name(tmp_path, change, m
     with pytest.raises(StudyError, match=message) as raised:
         read_study(path)
     assert str(path) in str(raised.value)
+
+
+def test_a_key_of_somebodys_own_passes_where_that_is_said() -> None:
+    with pytest.raises(StudyError, match="unknown key 'my_key'"):
+        Study("toy", (Entry("STAR", "STAR"),), settings={"my_key": 1})
+    Study("toy", (Entry("STAR", "STAR"),), settings={"my_key": 1, "allow_unknown_keys": True})
 
 
 def test_models_by_name_are_compared_with_their_backbone() -> None:

@@ -8,7 +8,7 @@ import pytest
 import recbole
 import yaml
 
-from recbole_llm4msr import Config
+from recbole_llm4msr import Config, get_model
 from recbole_llm4msr.config import ConfigError, known_keys, properties_folder
 from recbole_llm4msr.config.keys import unknown_keys
 from tests.toy import toy_settings
@@ -135,15 +135,59 @@ RANKED = {"metrics": ["Recall"], "valid_metric": "Recall@10"}
         ({"valid_metric": "RMSE"}, "not among the metrics"),
         ({"SCENARIO_FIELD": None}, "needs scenarios"),
         ({**RANKED, "eval_args": {"mode": "full"}}, "mode full .* no scenario; rank against sampl"),
-        (
-            {**RANKED, "eval_args": {"mode": "uni9"}, "save_predictions": "p.parquet"},
-            "save_predictions needs labelled rows",
-        ),
+        ({"metrics": ["AUC", "Recall"]}, "both of rankings and of rows"),
+        (RANKED, "rank items, and mode labeled has rows with labels"),
+        ({**RANKED, "eval_args": {"mode": "uni9"}, "valid_metric": "Recall@mean"}, "as AUC"),
+        ({"eval_args": {"split": {"RS": [0.8, 0.2]}}}, "three shares"),
+        ({"eval_args": {"order": "TT"}}, "neither RO .* nor TO"),
+        ({"eval_args": {"split": [0.8, 0.1, 0.1]}}, "split: .* is none of"),
+        ({"eval_args": {"split": {"RR": [1]}}}, "split: .* is none of"),
+        ({"eval_args": {"group_by": "item"}}, "group_by: 'item' is neither user nor none"),
+        ({"eval_args": {"mode": "full"}}, "eval_args, metrics: Full sort evaluation"),
+        ({"epochs": "ten"}, r"epochs \(config_dict\): 'ten' is not a whole number"),
+        ({"learning_rate": "1/100"}, "learning_rate .* is not a number"),
+        ({"mlp_hidden_size": 128}, "mlp_hidden_size .* 128 is not a list of whole numbers"),
+        ({"threshold": 4}, "threshold .* is not a mapping"),
+        ({"torch_compile": "maybe"}, "torch_compile .* is not True or False"),
+        ({"min_count": [5]}, "min_count .* is not a whole number or a mapping"),
     ],
 )
 def test_contradictions_are_refused(settings, message) -> None:
     with pytest.raises(ConfigError, match=message):
         Config("STAR", "ml-100k", None, settings)
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "kept"),
+    [
+        ("STAR", {}, True),
+        ("DeepFM", {}, True),
+        ("STAR", {**RANKED, "eval_args": {"mode": "uni9"}}, False),
+        ("STAR", {"eval_args": {"mode": "uni9"}}, False),  # every pass would draw other rows
+        ("DeepFM", {"SCENARIO_FIELD": None}, False),
+        ("BPR", {}, False),
+    ],
+)
+def test_predictions_that_cannot_be_saved_are_left_out_and_told(
+    model, settings, kept, caplog
+) -> None:
+    config = Config(model, "ml-100k", None, {**settings, "save_predictions": "p.parquet"})
+    assert (config["save_predictions"] == "p.parquet") is kept
+    assert ("save_predictions is left out" in caplog.text) is not kept
+
+
+def test_scenarios_of_a_metric_need_scenarios() -> None:
+    settings = {"SCENARIO_FIELD": None, "valid_metric": "auc@mean"}
+    with pytest.raises(ConfigError, match="valid_metric: auc@mean needs a model with scenarios"):
+        Config("DeepFM", "ml-100k", None, settings)
+    assert Config("BPR", "ml-100k")["valid_metric"] == "MRR@10"
+
+
+def test_a_subclass_starts_from_the_options_of_its_parent() -> None:
+    class Mine(get_model("MMoE")):
+        pass
+
+    assert Config(Mine, "ml-100k")["expert_num"] == Config("MMoE", "ml-100k")["expert_num"]
 
 
 @pytest.mark.parametrize(

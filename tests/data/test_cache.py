@@ -43,7 +43,7 @@ def assert_same(ours, theirs) -> None:
     [
         {},
         {"numerical_features": []},
-        {"scenario_from": {"field": "price", "bins": [3]}},
+        {"SCENARIO_FIELD": "segment", "scenario_from": {"field": "price", "bins": [3]}},
         {"rm_dup_inter": "first", "val_interval": {"timestamp": "[10,900]"}},
         {"seq_len": {"tags": 1}, "normalize_all": True},
     ],
@@ -85,7 +85,8 @@ def test_scenarios_belong_to_the_key_whoever_asks(toy, tmp_path, monkeypatch) ->
     listed = [key for key in dataset_arguments if key not in own]
     monkeypatch.setattr("recbole_llm4msr.data.cache.dataset_arguments", listed)
     for bins in ([3], [4]):
-        make(tmp_path, scenario_from={"field": "price", "bins": bins})
+        rule = {"field": "price", "bins": bins}
+        make(tmp_path, SCENARIO_FIELD="segment", scenario_from=rule)
     assert len(kept(toy)) == 2
 
 

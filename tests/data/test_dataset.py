@@ -11,7 +11,7 @@ from recbole.data.dataset import Dataset
 from recbole_llm4msr import Config, create_dataset, data_preparation
 from recbole_llm4msr.data import AtomicFileError, ScenarioError
 from recbole_llm4msr.data.history import EXACT_TIME
-from recbole_llm4msr.data.vocabulary import encode, number, texts
+from recbole_llm4msr.data.vocabulary import covered, encode, number, texts
 from recbole_llm4msr.quick_start import training_history
 from tests.toy import TITLES, toy_settings
 
@@ -206,9 +206,23 @@ def test_a_text_column_need_not_be_chosen(toy, tmp_path) -> None:
     ("settings", "error", "message"),
     [
         ({"SCENARIO_FIELD": "domain"}, ScenarioError, "no field 'domain'; loaded are .*label"),
-        ({"scenario_from": {"field": "colour", "bins": [1]}}, ScenarioError, "'colour' is not lo"),
+        ({"SCENARIO_FIELD": "label"}, ScenarioError, "'label' is a field of type float"),
+        (
+            {"SCENARIO_FIELD": "segment", "scenario_from": {"field": "colour", "bins": [1]}},
+            ScenarioError,
+            "'colour' is not lo",
+        ),
+        (
+            {"scenario_from": {"field": "price", "bins": [3]}},
+            ScenarioError,
+            "would overwrite the field 'scenario'",
+        ),
+        ({"LABEL_FIELD": "clicked"}, ValueError, "have no field 'clicked'; loaded are .*label"),
+        ({"LABEL_FIELD": "timestamp"}, ValueError, "timestamp holds 2.0, 3.0, .*threshold"),
         ({"load_col": {"inter": ["user_id", "clicked"]}}, ValueError, "has no column clicked"),
         ({"item_text_fields": ["colour"]}, AtomicFileError, "no column colour"),
+        ({"item_text_fields": ["colour"]}, AtomicFileError, "^item_text_fields, item_cat"),
+        ({"item_category_field": "item_id"}, AtomicFileError, "no column item_id beside the key"),
     ],
 )
 def test_missing_fields_are_named(toy, tmp_path, settings, error, message) -> None:
@@ -245,9 +259,10 @@ def test_data_set_that_is_not_there_names_those_that_are(toy, tmp_path) -> None:
 
 def test_a_scenario_from_an_item_field_and_from_a_mapping(toy, tmp_path) -> None:
     rule = {"field": "age", "mapping": {"20": "a", "21": "b", "22": "b"}}
-    dataset = make(tmp_path, scenario_from=rule)
+    dataset = make(tmp_path, SCENARIO_FIELD="segment", scenario_from=rule)
     assert dataset.scenario_tokens == ["a", "b"]
-    dataset = make(tmp_path, scenario_from={"field": "price", "bins": [3]})
+    rule = {"field": "price", "bins": [3]}
+    dataset = make(tmp_path, SCENARIO_FIELD="segment", scenario_from=rule)
     assert dataset.scenario_tokens == ["..3", "3.."]
 
 
@@ -255,11 +270,32 @@ def test_rows_that_recbole_drops_need_no_scenario(toy, tmp_path) -> None:
     path = toy / "toy.user"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # u30
     rule = {"field": "age", "mapping": {"20": "a", "21": "b", "22": "b"}}
-    dataset = make(tmp_path, scenario_from=rule)
+    settings = {"SCENARIO_FIELD": "segment", "scenario_from": rule}
+    dataset = make(tmp_path, **settings)
     assert "u30" not in dataset.field2token_id["user_id"]
     assert dataset.inter_num < 1500
     with pytest.raises(ScenarioError, match=r"1 values of user_id have no row .*\.user .*: u30\."):
-        make(tmp_path, scenario_from=rule, filter_inter_by_user_or_item=False)
+        make(tmp_path, **settings, filter_inter_by_user_or_item=False)
+
+
+def test_ids_are_numbered_by_appearance_whatever_has_been_dropped() -> None:
+    whole = [encode(pl.Series(["b", "a", "b", "c"])), encode(pl.Series(["d", "a"]))]
+    (first, second), tokens = number(whole)
+    assert (first.tolist(), second.tolist()) == ([1, 2, 1, 3], [4, 2])
+    assert tokens.tolist() == ["[PAD]", "b", "a", "c", "d"]
+    (first, second), tokens = number([whole[0][1:], whole[1]])  # the first row is gone
+    assert (first.tolist(), second.tolist()) == ([1, 2, 3], [4, 1])
+    assert tokens.tolist() == ["[PAD]", "a", "b", "c", "d"]
+    (ids,), tokens = number([whole[0][[3, 0]]])
+    assert (ids.tolist(), tokens.tolist()) == ([1, 2], ["[PAD]", "c", "b"])
+
+
+def test_what_covers_a_column_is_what_occurs_in_the_other() -> None:
+    keys = encode(pl.Series(["1", "2", "3"]))
+    assert covered(encode(pl.Series(["3", "1", "3"])), keys)
+    assert not covered(encode(pl.Series(["3", "4"])), keys)
+    assert not covered(encode(pl.Series(["3", None])), keys)
+    assert not covered(encode(pl.Series(["3", "1"])), keys[:2])  # 3 is a category without a row
 
 
 def test_scenarios_are_read_in_the_encoding_of_the_data(toy, tmp_path) -> None:

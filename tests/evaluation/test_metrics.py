@@ -102,6 +102,12 @@ def test_scenario_with_one_class_or_no_row_is_reported_and_left_out_of_the_mean(
     assert "Scenario d has no rows" in caplog.text
 
 
+def test_a_split_of_a_single_row_has_a_logloss() -> None:
+    one = {key: values[:1] for key, values in rows().items()}
+    result = ScenarioEvaluator(SETTINGS, ["a", "b", "c"]).evaluate(struct(one))
+    assert result["logloss"] > 0 and math.isnan(result["auc"]) and math.isnan(result["auc@mean"])
+
+
 def test_a_scenario_with_a_single_row_has_a_logloss() -> None:
     columns = rows()
     columns["data.scenario"][columns["data.scenario"] == 2] = 1

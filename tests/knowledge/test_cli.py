@@ -74,6 +74,11 @@ def test_build_inspect_list_verify_export_on_real_data(run, tmp_path):
         (["verify", "--store=missing"], "no such folder"),
         (["merge", "missing", "--into=all"], "no knowledge store"),
         (["build", "--dataset=ml-100k", "--shards=2", "--shard=2"], "must be 0 to 1"),
+        (["build", "--dataset=ml-100k", "--shard=3"], "must be 0 to 0"),
+        (["build", "--dataset=ml-100k", "--config_files=no.yaml"], "no.yaml: there is no such"),
+        (["list", "--dataset=ml-100k", "--config_files=no.yaml"], "no.yaml: there is no such"),
+        (["verify", "--store=."], "no knowledge store"),
+        (["export", "--dataset=ml-100k", "--format=csv", "--output=f"], "is not one of useremb"),
     ],
 )
 def test_what_the_user_can_put_right_is_one_message(run, arguments, words):

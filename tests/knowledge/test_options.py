@@ -33,9 +33,9 @@ def test_values_of_a_command_line_get_their_types():
         ({"knowledge": "transformers"}, "--llm="),
         ({"knowledge": "endpoint", "llm": "m"}, "endpoint_url"),
         ({"knowledge_folds": 0}, "below 1"),
-        ({"knowledge_size": "many"}, "is not a int"),
-        ({"knowledge_size": 1.5}, "is not a int"),
-        ({"knowledge_size": True}, "is not a int"),
+        ({"knowledge_size": "many"}, "is not a whole number"),
+        ({"knowledge_size": 1.5}, "is not a whole number"),
+        ({"knowledge_size": True}, "is not a whole number"),
         ({"item_knowledge": "yes"}, "neither True nor False"),
     ],
 )

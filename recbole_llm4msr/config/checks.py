@@ -1,0 +1,102 @@
+"""Metrics and evaluations that contradict themselves are told before anything is trained."""
+
+from __future__ import annotations
+
+from logging import getLogger
+from typing import Any
+
+from recbole.evaluator import metric_types
+from recbole.utils import EvaluatorType
+
+from recbole_llm4msr.config.keys import unknown_keys
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be meant."""
+
+
+def check_metrics(metrics: list[str], valid_metric: str) -> None:
+    """Refuse metrics that there are not, or that cannot be measured together.
+
+    Args:
+        metrics: Names of metrics.
+        valid_metric: The one of early stopping, maybe with ``@10`` or ``@<scenario>``.
+
+    Raises:
+        ConfigError: One is unknown, they are of two kinds, or ``valid_metric`` is none of them.
+    """
+    names, judge = [metric.lower() for metric in metrics], valid_metric.split("@")[0].lower()
+    for metric in (*names, judge):
+        if metric not in metric_types:
+            near = unknown_keys([metric], metric_types)[metric]
+            hint = f"did you mean {near}? " if near else ""
+            raise ConfigError(
+                f"metrics: there is no metric {metric!r}; {hint}A list is written as "
+                f"['AUC', 'LogLoss']; there are {', '.join(sorted(metric_types))}"
+            )
+    # GAUC is of both kinds: RecBole's ranks items, ours is of rows with labels.
+    if len({metric_types[name] for name in names if name != "gauc"}) > 1:
+        raise ConfigError(f"metrics: {metrics} are both of rankings and of rows; choose one kind")
+    if judge not in names:
+        raise ConfigError(
+            f"valid_metric: {valid_metric} is not among the metrics {metrics}; add it there"
+        )
+
+
+def check_evaluation(config: Any) -> None:
+    """Refuse ``eval_args`` that cannot be meant, or that do not go with the metrics.
+
+    Predictions that such an evaluation cannot give are left out, which is logged.
+
+    Args:
+        config: A complete :class:`~recbole_llm4msr.config.Config`.
+
+    Raises:
+        ConfigError: Split, order or mode cannot be meant.
+    """
+    eval_args = config["eval_args"]
+    if config["benchmark_filename"] is None:  # else the files are the split
+        _check_split(eval_args)
+    modes = set(eval_args["mode"].values())
+    ranks = config["eval_type"] == EvaluatorType.RANKING
+    if ranks and "labeled" in modes:
+        raise ConfigError(
+            f"metrics: {config['metrics']} rank items, and mode labeled has rows with labels, "
+            "which AUC, LogLoss and GAUC measure; for rankings set eval_args to mode: uni100"
+        )
+    if ranks and config.multi_scenario and "full" in modes:
+        raise ConfigError(
+            "eval_args: mode full scores every item for a user, and such a row has no scenario; "
+            "rank against sampled items (mode: uni100), or set SCENARIO_FIELD to null"
+        )
+    by_scenario = config.multi_scenario and not ranks
+    _, _, of = config["valid_metric"].partition("@")
+    if of and not of.isdigit() and not by_scenario:
+        raise ConfigError(
+            f"valid_metric: {config['valid_metric']} needs a model with scenarios (SCENARIO_FIELD) "
+            "and metrics of labelled rows, as AUC"
+        )
+    if config["save_predictions"] and not (by_scenario and modes == {"labeled"}):
+        getLogger().warning(
+            "save_predictions is left out: it needs a context-aware model, SCENARIO_FIELD, metrics "
+            "of labelled rows, as AUC, and eval_args with mode: labeled"
+        )
+        config["save_predictions"] = None
+
+
+def _check_split(eval_args: dict[str, Any]) -> None:
+    split, group_by, order = (eval_args[key] for key in ("split", "group_by", "order"))
+    if not isinstance(split, dict) or len(split) != 1 or not set(split) <= {"RS", "LS", "TS"}:
+        raise ConfigError(
+            f"eval_args: split: {split!r} is none of {{RS: [0.8, 0.1, 0.1]}} (shares), "
+            "{LS: valid_and_test} (the last rows) and {TS: [0.8, 0.9]} (points in time)"
+        )
+    if "RS" in split and len(split["RS"]) != 3:
+        raise ConfigError(
+            f"eval_args: RS: {split['RS']} has to hold three shares, of training, validation and "
+            "test rows, as [0.8, 0.1, 0.1]"
+        )
+    if "RS" in split and str(group_by).lower() not in ("user", "none"):
+        raise ConfigError(f"eval_args: group_by: {group_by!r} is neither user nor none")
+    if order not in ("RO", "TO"):
+        raise ConfigError(f"eval_args: order: {order!r} is neither RO (at random) nor TO (by time)")

@@ -1,0 +1,25 @@
+"""Rows grouped by scenario."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from recbole_llm4msr.model.layers import ScenarioGroups
+
+
+@pytest.mark.parametrize("scenario", [[0, 0, 1, 1], [1, 0, 2, 0], []])
+def test_rows_come_back_where_they_were(scenario) -> None:
+    scenario = torch.tensor(scenario, dtype=torch.int64)
+    x = torch.arange(2 * len(scenario), dtype=torch.float32).view(-1, 2)
+    groups = ScenarioGroups(scenario, 3)
+    assert groups.sizes == [int((scenario == s).sum()) for s in range(3)]
+    for s, part in enumerate(groups.split(x)):
+        assert torch.equal(part, x[scenario == s])
+    assert torch.equal(groups.merge(groups.split(x)), x)
+
+
+@pytest.mark.parametrize("scenario", [[0, -1], [0, 3]])
+def test_a_row_of_no_scenario_is_refused(scenario) -> None:
+    with pytest.raises(ValueError, match=r"between 1 and 3 \(0 is RecBole's padding\)"):
+        ScenarioGroups(torch.tensor(scenario), 3)

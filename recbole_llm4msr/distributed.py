@@ -14,6 +14,10 @@ from functools import cache
 from typing import Any
 
 import torch
+
+# Its functions take the process group there is as a default. Imported later, with torch's compiler,
+# they would keep ours alive, and gloo's threads abort a process that ends before they do.
+import torch.distributed.nn.functional
 from recbole.trainer.trainer import AbstractTrainer
 from torch import distributed
 

@@ -30,6 +30,19 @@ def slow(*arguments, **options):
 torch.save = slow
 """
 
+#: A process group, in whose time torch's compiler is imported; it has to end when it is told to.
+SHORT_LIVED = """
+import weakref, torch
+from torch import distributed
+from recbole_llm4msr.distributed import of_first_process
+distributed.init_process_group("gloo", init_method="tcp://localhost:{port}", rank=0, world_size=1)
+group = weakref.ref(distributed.group.WORLD)
+assert group() is not None and of_first_process(3) == 3
+import torch._dynamo
+distributed.destroy_process_group()
+assert group() is None
+"""
+
 
 def free_port() -> int:
     with socket.socket() as probe:
@@ -77,6 +90,13 @@ def test_two_processes_report_the_metrics_of_all_rows(toy, tmp_path, model, embe
     # Centres that two processes had moved apart would not have a mean of length one.
     for centres in (b for name, b in trained.named_buffers() if name.endswith("centres")):
         torch.testing.assert_close(centres.norm(dim=1), torch.ones(len(centres)))
+
+
+def test_nothing_keeps_a_process_group_from_ending() -> None:
+    program = SHORT_LIVED.format(port=free_port())
+    subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+    )
 
 
 def test_a_result_may_be_larger_than_a_pipe(monkeypatch) -> None:

@@ -8,19 +8,18 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import torch
-from recbole.data.dataset import Dataset
 from recbole.data.interaction import Interaction
 from recbole.utils import FeatureSource, FeatureType
 
-from recbole_llm4msr.data.atomic import read_atomic, read_header
 from recbole_llm4msr.data.cache import DatasetCache
+from recbole_llm4msr.data.encoded import EncodedDataset
 from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
 from recbole_llm4msr.data.labels import check_labels
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
-from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
+from recbole_llm4msr.data.vocabulary import TokenIds
 
 
-class MultiScenarioDataset(Dataset):
+class MultiScenarioDataset(EncodedDataset):
     """A RecBole data set whose every interaction belongs to a scenario.
 
     The scenario is a token field, ``SCENARIO_FIELD``, of the ``.inter`` file, or is derived from
@@ -33,9 +32,8 @@ class MultiScenarioDataset(Dataset):
             ``None``.
 
     Raises:
-        FileNotFoundError: The data set's folder or a file of it is missing.
-        AtomicFileError: A file is broken; the message names the line.
         ScenarioError: There is no scenario field, or a row without a scenario.
+        ValueError: A file cannot be read; see :class:`EncodedDataset`.
     """
 
     knowledge = None
@@ -64,11 +62,10 @@ class MultiScenarioDataset(Dataset):
         if self.scenario_field is not None and self.config["scenario_from"]:
             check_rule(self.config["scenario_from"])
 
-    # -- reading ---------------------------------------------------------------------------------
+    # -- finding the scenarios -------------------------------------------------------------------
 
     def _load_data(self, token: str, dataset_path: str) -> None:
         super()._load_data(token, dataset_path)
-        self._settle_keys()
         if self.scenario_field is None:
             return
         rule = self.config["scenario_from"]
@@ -99,20 +96,6 @@ class MultiScenarioDataset(Dataset):
             raise ScenarioError(
                 f"{token}: {empty} interactions have no scenario (field {self.scenario_field})"
             )
-
-    def _settle_keys(self) -> None:
-        """Users and items that are numbers in one file and texts in another become texts."""
-        for key, side in ((self.uid_field, self.user_feat), (self.iid_field, self.item_feat)):
-            feats = [
-                feat
-                for feat in (self.inter_feat, side)
-                if feat is not None
-                and key in feat
-                and isinstance(feat[key].dtype, pd.CategoricalDtype)
-            ]
-            if len({feat[key].cat.categories.dtype for feat in feats}) > 1:
-                for feat in feats:
-                    feat[key] = texts(feat[key].array)
 
     def _derive_scenario(self, rule: dict) -> None:
         """Add the scenario to the interactions, from a field of theirs, their users or items."""
@@ -147,111 +130,9 @@ class MultiScenarioDataset(Dataset):
             self.scenario_field, FeatureType.TOKEN, FeatureSource.INTERACTION, 1
         )
 
-    def _load_feat(self, filepath: str, source: FeatureSource | str) -> pd.DataFrame | None:
-        """RecBole's columns and types, read by polars; see :mod:`recbole_llm4msr.data.atomic`."""
-        load_col, unload_col = self._get_load_and_unload_col(source)
-        if load_col == set():
-            return None
-        path, separator = Path(filepath), self.config["field_separator"]
-        header = read_header(path, separator, self.config["encoding"])
-        lost = sorted((load_col or set()) - set(header))
-        if lost:
-            raise ValueError(
-                f"load_col: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
-            )
-        fields = [
-            field
-            for field in header
-            if (load_col is None or field in load_col) and field not in (unload_col or ())
-        ]
-        if not fields:
-            self.logger.warning(f"No columns has been loaded from [{source}]")
-            return None
-        frame = read_atomic(path, fields, separator, self.config["encoding"])
-        columns = {}
-        for field in fields:  # a column that has been encoded is let go of
-            values = frame.drop_in_place(field)
-            columns[field] = self._column(field, header[field], values, source)
-        return pd.DataFrame(columns, copy=False)
-
-    def _column(
-        self, field: str, kind: str, values: pl.Series, source: FeatureSource | str
-    ) -> np.ndarray | pd.Categorical | list[np.ndarray]:
-        """One column as RecBole keeps it, its properties noted."""
-        ftype = FeatureType(kind)
-        if source != "link":
-            self.field2source[field] = source
-            self.field2type[field] = ftype
-            if not kind.endswith("seq"):
-                self.field2seqlen[field] = 1
-            if kind.startswith("float"):
-                self.field2bucketnum[field] = 2
-        if ftype == FeatureType.FLOAT:
-            return values.to_numpy(writable=True)
-        if ftype == FeatureType.TOKEN:
-            return encode(values, as_numbers=not self._stays_text(field))
-        separator = self.config["seq_separator"]
-        kept = str if ftype == FeatureType.TOKEN_SEQ else float
-        rows = [
-            np.array([kept(part) for part in text.split(separator) if part])
-            for text in values.fill_null("")
-        ]
-        longest = max(map(len, rows), default=0)
-        limit = (self.config["seq_len"] or {}).get(field, longest)
-        self.field2seqlen[field] = min(limit, longest)
-        return [row[:limit] for row in rows]
-
     def _stays_text(self, field: str) -> bool:
-        """Whether a token field's texts are looked at, or joined, before there are ids."""
         rule = self.config["scenario_from"] or {}
-        return (
-            bool(self.benchmark_filename_list)
-            or field in (self.config["val_interval"] or ())
-            or field == rule.get("field")
-        )
-
-    def _load_inter_feat(self, token: str, dataset_path: str) -> None:
-        super()._load_inter_feat(token, dataset_path)
-        # Joining the files of a split given as files undoes the encoding.
-        for field, dtype in self.inter_feat.dtypes.items():
-            if self.field2type[field] == FeatureType.TOKEN and dtype == np.dtype(object):
-                column = self.inter_feat[field]
-                joined = column.where(column.notna(), None).tolist()
-                values = pl.Series(joined, dtype=pl.String)
-                self.inter_feat[field] = encode(values, as_numbers=False)
-
-    def _filter_inter_by_user_or_item(self) -> None:
-        """RecBole's filter, where it has anything to drop: it copies every column."""
-        sides = [(self.uid_field, self.user_feat), (self.iid_field, self.item_feat)]
-        pairs = [(self.inter_feat[key], side[key]) for key, side in sides if side is not None]
-        encoded = all(isinstance(c.dtype, pd.CategoricalDtype) for pair in pairs for c in pair)
-        asked = self.config["filter_inter_by_user_or_item"]
-        if asked and not (encoded and all(covered(rows.array, of.array) for rows, of in pairs)):
-            super()._filter_inter_by_user_or_item()
-
-    def _filter_by_inter_num(self) -> None:
-        """RecBole's filter, where it can drop anything: it counts rows one by one in Python."""
-        intervals = [self.config[f"{side}_inter_num_interval"] for side in ("user", "item")]
-        if any(interval not in (None, "[0,inf)") for interval in intervals):
-            super()._filter_by_inter_num()
-
-    def _remap(self, remap_list: list[tuple]) -> None:
-        """RecBole's ids, from the codes where all columns are encoded."""
-        encoded = [
-            (feat, field)
-            for feat, field, _ in remap_list
-            if isinstance(feat[field].dtype, pd.CategoricalDtype)
-        ]
-        if len(encoded) < len(remap_list):
-            for feat, field in encoded:  # numbers with gaps would be joined as floats
-                feat[field] = texts(feat[field].array).astype(object)
-            super()._remap(remap_list)
-            return
-        ids, tokens = number([feat[field].array for feat, field, _ in remap_list])
-        for (feat, field, _), column in zip(remap_list, ids, strict=True):
-            feat[field] = column
-            self.field2id_token.setdefault(field, tokens)
-            self.field2token_id.setdefault(field, TokenIds(tokens))
+        return super()._stays_text(field) or field == rule.get("field")
 
     def _set_label_by_threshold(self) -> None:
         super()._set_label_by_threshold()
@@ -288,7 +169,7 @@ class MultiScenarioDataset(Dataset):
         if times is not None:
             self.inter_feat.update(Interaction({EXACT_TIME: torch.from_numpy(times)}))
 
-    # -- scenarios -------------------------------------------------------------------------------
+    # -- naming the scenarios --------------------------------------------------------------------
 
     @property
     def scenario_tokens(self) -> list[str]:

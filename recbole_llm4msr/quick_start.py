@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import contextmanager
 from logging import getLogger
@@ -12,16 +11,17 @@ from typing import Any
 
 import recbole.quick_start.quick_start as recbole_quick_start
 import torch
-import torch.multiprocessing as multiprocessing
 from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
 from recbole.utils import ModelType, get_flops, init_logger, init_seed
 
 from recbole_llm4msr import compat, report
 from recbole_llm4msr.config import Config, ConfigError
+from recbole_llm4msr.config.checks import check_outputs
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
 from recbole_llm4msr.distributed import first_process_first
 from recbole_llm4msr.evaluation import save_predictions
+from recbole_llm4msr.launch import in_processes
 from recbole_llm4msr.model import backbone_of, get_model
 from recbole_llm4msr.model.rare import share_rare_rows
 from recbole_llm4msr.preparation import data_preparation
@@ -61,49 +61,9 @@ def run(
         ``test_result``; the results hold a key per metric and scenario.
     """
     if launch.get("nproc", 1) > 1 or launch.get("world_size", -1) > 0:
-        return _in_processes(model, dataset, config_file_list, config_dict, saved, **launch)
+        given = (model, dataset, config_file_list)
+        return in_processes(run_recboles, given, config_dict, saved=saved, **launch)
     return run_recbole(model, dataset, config_file_list, config_dict, saved)
-
-
-def _in_processes(
-    model: str | type | None,
-    dataset: str | None,
-    files: list[str] | None,
-    settings: dict[str, Any] | None,
-    saved: bool,
-    *,
-    nproc: int = 1,
-    world_size: int = -1,
-    ip: str = "localhost",
-    port: str = "5678",
-    group_offset: int = 0,
-) -> dict[str, Any] | None:
-    """:func:`run_recbole` in ``nproc`` processes of this machine, among ``world_size``.
-
-    RecBole's own launcher forgets ``saved``, writes its settings into the caller's dict, and waits
-    for the processes before it reads the result, for ever if that is larger than a pipe.
-
-    Returns:
-        The result, on every machine.
-    """
-    queue = multiprocessing.get_context("spawn").SimpleQueue()
-    where = {
-        "world_size": nproc if world_size == -1 else world_size,
-        "ip": ip,
-        "port": port,
-        "nproc": nproc,
-        "offset": group_offset,
-    }
-    options = {"config_dict": {**(settings or {}), **where}, "saved": saved, "queue": queue}
-    processes = multiprocessing.spawn(
-        run_recboles, args=(model, dataset, files, options), nprocs=nproc, join=False
-    )
-    result, done = None, False
-    while not done:
-        done = processes.join(timeout=0.1)
-        if not queue.empty():
-            result = queue.get()
-    return result
 
 
 def run_recbole(
@@ -122,7 +82,7 @@ def run_recbole(
             made = config.multi_scenario and ensure_dataset(config)
         if made and config["single_spec"]:  # read the settings that the data set has brought
             config = Config(model, dataset, config_file_list, config_dict)
-        _check_outputs(config)
+        check_outputs(config)
         init_seed(config["seed"], config["reproducibility"])
         # RecBole makes this folder too, but two of its processes would race for it.
         Path("log", config["model"]).mkdir(parents=True, exist_ok=True)
@@ -196,22 +156,6 @@ def _hand_over(config: Config, trainer, test: Dataset, result: dict, phases: _Ph
         getLogger().info(f"test result: {result['test_result']}")
     if config["result_json"]:
         report.write_json(Path(config["result_json"]), config, result, phases, course)
-
-
-def _check_outputs(config: Config) -> None:
-    """Find out before the training whether what it gives can be written."""
-    for key in ("result_json", "save_predictions"):
-        if not config[key]:
-            continue
-        path = Path(config[key])
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(f"{key}: {path} cannot be written: {error}") from error
-        if path.is_dir() or not os.access(path.parent, os.W_OK):
-            raise ConfigError(
-                f"{key}: {path} is a folder, or lies in one that is not to be written"
-            )
 
 
 def run_recboles(rank: int, *args: Any) -> None:

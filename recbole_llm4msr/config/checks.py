@@ -1,8 +1,10 @@
-"""Metrics and evaluations that contradict themselves are told before anything is trained."""
+"""What would fail after the training is told before: metrics, evaluations, files to write."""
 
 from __future__ import annotations
 
+import os
 from logging import getLogger
+from pathlib import Path
 from typing import Any
 
 from recbole.evaluator import metric_types
@@ -100,3 +102,26 @@ def _check_split(eval_args: dict[str, Any]) -> None:
         raise ConfigError(f"eval_args: group_by: {group_by!r} is neither user nor none")
     if order not in ("RO", "TO"):
         raise ConfigError(f"eval_args: order: {order!r} is neither RO (at random) nor TO (by time)")
+
+
+def check_outputs(config: Any) -> None:
+    """Refuse ``result_json`` and ``save_predictions`` that cannot be written.
+
+    Args:
+        config: Configuration; the folders that it names are made.
+
+    Raises:
+        ConfigError: The place is a folder, or its folder cannot be made or written to.
+    """
+    for key in ("result_json", "save_predictions"):
+        if not config[key]:
+            continue
+        path = Path(config[key])
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"{key}: {path} cannot be written: {error}") from error
+        if path.is_dir() or not os.access(path.parent, os.W_OK):
+            raise ConfigError(
+                f"{key}: {path} is a folder, or lies in one that is not to be written"
+            )

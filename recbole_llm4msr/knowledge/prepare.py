@@ -149,6 +149,12 @@ class Workbench:
         if self.options.knowledge == "random":
             plan = names_plan(self.history, self.options)
         else:
+            if self.history.rows["time"].is_null().all():
+                logger.warning(
+                    "%s: no times are loaded (TIME_FIELD), so a prompt tells a history in the "
+                    "order of the training split's rows, not the newest first",
+                    self.history.dataset,
+                )
             plan = PromptWriter(self.history, self.options, self.encoder).plan()
         if not plan.full.height:
             raise KnowledgeError(

@@ -15,7 +15,7 @@ from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
 from recbole_llm4msr.knowledge.prepare import Workbench, store_folder
 
-from .conftest import Settings, make_history
+from .conftest import ROWS, Settings, make_history
 
 
 def test_none_is_none(history, settings):
@@ -210,6 +210,14 @@ def test_nobody_above_the_threshold_is_an_error(history, settings):
 def test_low_coverage_is_warned_about(history, settings, caplog):
     prepare_knowledge(settings(knowledge_min_coverage=0.9), history)
     assert "only 66.7 % of 6 users" in caplog.text
+
+
+def test_histories_without_times_are_warned_about(history, settings, caplog):
+    prepare_knowledge(settings(), history)
+    assert "TIME_FIELD" not in caplog.text
+    without = make_history(rows=[(*row[:-1], None) for row in ROWS])
+    prepare_knowledge(settings(), without)
+    assert "tiny: no times are loaded (TIME_FIELD)" in caplog.text
 
 
 def test_damaged_prepared_knowledge_is_told(history, settings, tmp_path):

@@ -169,6 +169,21 @@ class MultiScenarioDataset(EncodedDataset):
         if times is not None:
             self.inter_feat.update(Interaction({EXACT_TIME: torch.from_numpy(times)}))
 
+    def build(self) -> list[MultiScenarioDataset]:
+        """RecBole's splits.
+
+        Raises:
+            ValueError: They are to be made by time, and there is none.
+        """
+        ordered = self.config["eval_args"]["order"] == "TO" and not self.benchmark_filename_list
+        if ordered and self.time_field not in self.inter_feat:
+            raise ValueError(
+                f"eval_args: order: TO sorts by TIME_FIELD, and the interactions have no field "
+                f"{self.time_field!r}; loaded are {', '.join(self.inter_feat)}. Name it, read it "
+                "(load_col), or split at random (order: RO)."
+            )
+        return super().build()
+
     # -- naming the scenarios --------------------------------------------------------------------
 
     @property

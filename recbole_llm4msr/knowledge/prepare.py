@@ -127,6 +127,12 @@ class Workbench:
         cls, config: Settings, history: TrainingHistory, options: KnowledgeOptions
     ) -> Workbench:
         """Choose store and encoder, and fingerprint what is asked for; encodes nothing."""
+        if options.knowledge != "random" and history.rows["time"].is_null().all():
+            logger.warning(
+                "%s: no times are loaded (TIME_FIELD), so a prompt tells a history in the order of "
+                "the training split's rows, not the newest first",
+                history.dataset,
+            )
         store = KnowledgeStore(store_folder(config, options, history.dataset))
         encoder = make_encoder(options)
         template = load_template(options, encoder, history.dataset)
@@ -149,12 +155,6 @@ class Workbench:
         if self.options.knowledge == "random":
             plan = names_plan(self.history, self.options)
         else:
-            if self.history.rows["time"].is_null().all():
-                logger.warning(
-                    "%s: no times are loaded (TIME_FIELD), so a prompt tells a history in the "
-                    "order of the training split's rows, not the newest first",
-                    self.history.dataset,
-                )
             plan = PromptWriter(self.history, self.options, self.encoder).plan()
         if not plan.full.height:
             raise KnowledgeError(

@@ -315,3 +315,12 @@ def test_real_files_load(real_data) -> None:
     history = train.training_history()
     assert history.rows.height == len(train)
     assert "null" in " ".join(history.items["title"].drop_nulls()).split()
+
+
+def test_a_split_by_time_without_times_says_what_to_do(toy, tmp_path) -> None:
+    by_time = {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "group_by": None, "mode": "labeled"}
+    dataset = make(tmp_path, TIME_FIELD="tiem", eval_args=by_time)
+    with pytest.raises(ValueError, match="order: TO sorts by TIME_FIELD, .* no field 'tiem'"):
+        dataset.build()
+    train, *_ = make(tmp_path, eval_args=by_time).build()
+    assert len(train.inter_feat)

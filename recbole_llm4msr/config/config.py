@@ -138,6 +138,8 @@ class Config(RecBoleConfig):
         data_path = self.external_config_dict.get(
             "data_path", self.internal_config_dict["data_path"]
         )
+        if not isinstance(data_path, str | Path):
+            raise ConfigError(f"data_path: {data_path!r} is no folder; leave it out for `dataset/`")
         own = Path(data_path) / dataset / f"{dataset}.yaml"
         files.append(own)
         if own.is_file():

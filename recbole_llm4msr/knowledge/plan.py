@@ -18,10 +18,10 @@ from recbole_llm4msr.knowledge.profiles import (
     TokenBudget,
     item_texts,
     profile_of,
-    scenario_statistics,
     user_histories,
 )
 from recbole_llm4msr.knowledge.prompts import PromptTemplate
+from recbole_llm4msr.knowledge.scenario_statistics import scenario_statistics
 
 SPARE_TOKENS = 16  # special tokens, and texts that join differently than they count alone
 

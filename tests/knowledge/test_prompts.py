@@ -8,8 +8,9 @@ from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.folds import assign_folds
 from recbole_llm4msr.knowledge.noise import NoiseEncoder
 from recbole_llm4msr.knowledge.plan import PromptWriter
-from recbole_llm4msr.knowledge.profiles import TokenBudget, scenario_statistics, user_histories
+from recbole_llm4msr.knowledge.profiles import TokenBudget, user_histories
 from recbole_llm4msr.knowledge.prompts import VARIABLES, PromptTemplate, prompt_folder
+from recbole_llm4msr.knowledge.scenario_statistics import scenario_statistics
 
 from .conftest import ROWS, TITLES, Settings, make_history
 

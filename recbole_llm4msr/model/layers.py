@@ -1,116 +1,14 @@
-"""Layers that several backbones share: rows grouped by scenario, and what runs on the groups."""
+"""Layers that several backbones share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from recbole.model.layers import MLPLayers
 from torch import nn
 
-
-class _Reorder(torch.autograd.Function):
-    """Rows in another order. The gradient comes back by the inverse order, not by scattering."""
-
-    @staticmethod
-    def forward(ctx, x: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
-        ctx.save_for_backward(inverse)
-        return x.index_select(0, order)
-
-    @staticmethod
-    def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
-        (inverse,) = ctx.saved_tensors
-        return grad.index_select(0, inverse), None, None
-
-
-def each_times(matrices: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """A small matrix of its own times each row: ``(B, R, Q), (B, Q) -> (B, R)``.
-
-    Multiplied and summed, whose backward on a CPU is far faster than that of a batched matrix
-    product; where there is none, the product writes less.
-    """
-    if not torch.is_grad_enabled():
-        return torch.bmm(matrices, x.unsqueeze(2)).squeeze(2)
-    return (matrices * x.unsqueeze(1)).sum(dim=-1)
-
-
-class _Tanh(torch.autograd.Function):
-    """tanh x = 2 sigmoid(2x) - 1, in the memory of x; the gradient is that of tanh."""
-
-    @staticmethod
-    def forward(ctx, x: torch.Tensor) -> torch.Tensor:
-        ctx.mark_dirty(x)
-        y = x.add_(x).sigmoid_().mul_(2).sub_(1)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx, grad: torch.Tensor) -> torch.Tensor:
-        (y,) = ctx.saved_tensors
-        return torch.ops.aten.tanh_backward(grad, y)
-
-
-def tanh_(x: torch.Tensor) -> torch.Tensor:
-    """Hyperbolic tangent of any shape, to 1e-7, in place; zero stays zero.
-
-    On a CPU torch's sigmoid is several times as fast as its tanh. Below single precision a sigmoid
-    would lose what is near zero.
-    """
-    if x.device.type != "cpu" or x.dtype != torch.float32:
-        return torch.tanh_(x)
-    return _Tanh.apply(x)
-
-
-class ScenarioGroups:
-    """The rows of a batch, grouped by scenario, so that a row runs its own scenario's layers only.
-
-    Running every scenario's tower on the whole batch and masking costs S times the work; here the
-    rows are sorted once, and each scenario sees a contiguous slice of them. Rows that come in the
-    order of their scenarios are not copied.
-
-    Args:
-        scenario: Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
-        n_scenarios: Number of scenarios, S. Scenarios without a row get an empty slice.
-
-    Raises:
-        ValueError: A row's scenario is none of them.
-
-    Attributes:
-        sizes: Number of rows of every scenario.
-    """
-
-    def __init__(self, scenario: torch.Tensor, n_scenarios: int) -> None:
-        # Counted from -1 on: that is what RecBole's padding, id 0, becomes.
-        counts = torch.bincount(scenario + 1, minlength=n_scenarios + 1)
-        in_order = (scenario[1:] >= scenario[:-1]).all()
-        # One list, so that a GPU is waited for once.
-        nowhere, *sizes, self.in_order = torch.cat([counts, in_order.view(1)]).tolist()
-        if nowhere or len(sizes) > n_scenarios:
-            raise ValueError(
-                f"a row's scenario is none that the model knows: its id in the data set has to be "
-                f"between 1 and {n_scenarios} (0 is RecBole's padding)"
-            )
-        self.sizes = sizes
-        if not self.in_order:
-            self._order = torch.argsort(scenario, stable=True)
-            rows = torch.arange(len(scenario), device=scenario.device)
-            self._inverse = torch.empty_like(rows).scatter_(0, self._order, rows)
-
-    def sort(self, x: torch.Tensor) -> torch.Tensor:
-        """Rows in the order of their scenarios, shape ``(B, ...)``."""
-        return x if self.in_order else _Reorder.apply(x, self._order, self._inverse)
-
-    def restore(self, x: torch.Tensor) -> torch.Tensor:
-        """Sorted rows in the order of the batch again, shape ``(B, ...)``."""
-        return x if self.in_order else _Reorder.apply(x, self._inverse, self._order)
-
-    def split(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Rows of each scenario: S tensors of shape ``(B_s, ...)``, some of them empty."""
-        return self.sort(x).split(self.sizes)
-
-    def merge(self, parts: Iterable[torch.Tensor]) -> torch.Tensor:
-        """Put the rows of all scenarios back into the order of the batch, shape ``(B, ...)``."""
-        return self.restore(torch.cat(tuple(parts)))
+from recbole_llm4msr.model.groups import ScenarioGroups
 
 
 def mlp(sizes: Sequence[int], dropout: float, activation: str = "relu") -> MLPLayers:

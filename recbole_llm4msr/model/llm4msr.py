@@ -18,8 +18,8 @@ from recbole.utils import InputType, ModelType
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
+from recbole_llm4msr.model.groups import ScenarioGroups
 from recbole_llm4msr.model.item_meta import ItemMetaNetwork
-from recbole_llm4msr.model.layers import ScenarioGroups
 from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
 from recbole_llm4msr.model.users import PLANS, users_of
 

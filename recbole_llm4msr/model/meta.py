@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from recbole_llm4msr.model.arithmetic import tanh_
 from recbole_llm4msr.model.generated import generated_weight
-from recbole_llm4msr.model.layers import tanh_
 from recbole_llm4msr.model.users import BatchUsers, per_row
 
 

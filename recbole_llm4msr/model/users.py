@@ -7,13 +7,16 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers import each_times
+from recbole_llm4msr.model.arithmetic import SMALL, each_times
 
 #: How what a user's knowledge generates is computed: per row, once per user, or what is cheaper.
 PLANS = ("auto", "rows", "users")
 
 #: Rows of which :func:`generated_times` holds the matrices at a time on a CPU.
 _CPU_ROWS = 1024
+
+#: With more rows a user than this, blocks are cheaper than a copy of its matrix for each row.
+_FEW_ROWS = 6
 
 
 class BatchUsers:
@@ -117,10 +120,25 @@ def generated_times(
     """
     width = x.shape[1]
     if users is not None:
-        return users.times(generator(code).view(len(code), -1, width), x)
+        matrices = generator(code).view(len(code), -1, width)
+        if _copies_pay(matrices, users):
+            return each_times(users.spread(matrices), x)
+        return users.times(matrices, x)
     step = _CPU_ROWS if x.device.type == "cpu" else max(1, len(x))
     products = [
         each_times(generator(part).view(len(part), -1, width), rows)
         for part, rows in zip(code.split(step), x.split(step), strict=True)
     ]
     return products[0] if len(products) == 1 else torch.cat(products)
+
+
+def _copies_pay(matrices: torch.Tensor, users: BatchUsers) -> bool:
+    """Whether a copy of its user's matrix for every row is cheaper than blocks of rows.
+
+    It is where a user has few rows and the gradient comes back through a product of small matrices.
+    """
+    return (
+        torch.is_grad_enabled()
+        and users.block_rows <= _FEW_ROWS
+        and matrices.shape[1:].numel() < SMALL
+    )

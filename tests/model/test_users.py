@@ -32,7 +32,7 @@ def batch(n_rows: int = 40, n_users: int = 6):
 
 @pytest.mark.parametrize("meta_rank", RANKS)
 @pytest.mark.parametrize("plan", ["users", "auto"])
-@pytest.mark.parametrize("n_users", [6, 1])
+@pytest.mark.parametrize("n_users", [12, 6, 1])  # few rows each, many, all
 def test_plans_agree_in_value_and_gradient(meta_rank, plan, n_users) -> None:
     x, table, index = batch(n_users=n_users)
     by_row, by_user = network(meta_rank, "rows"), network(meta_rank, plan)

@@ -13,8 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from recbole_llm4msr.model.arithmetic import each_times
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, each_times, init_weights, mlp
+from recbole_llm4msr.model.layers import ScenarioGroups, init_weights, mlp
 from recbole_llm4msr.model.registry import register_backbone
 
 

@@ -1,0 +1,39 @@
+"""Rows grouped by scenario."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from recbole_llm4msr.model import groups
+from recbole_llm4msr.model.groups import ScenarioGroups
+
+
+@pytest.mark.parametrize("scenario", [[0, 0, 1, 1], [1, 0, 2, 0], []])
+def test_rows_come_back_where_they_were(scenario) -> None:
+    scenario = torch.tensor(scenario, dtype=torch.int64)
+    x = torch.arange(2 * len(scenario), dtype=torch.float32).view(-1, 2)
+    grouped = ScenarioGroups(scenario, 3)
+    assert grouped.sizes == [int((scenario == s).sum()) for s in range(3)]
+    for s, part in enumerate(grouped.split(x)):
+        assert torch.equal(part, x[scenario == s])
+    assert torch.equal(grouped.merge(grouped.split(x)), x)
+
+
+@pytest.mark.parametrize("scenario", [[0, -1], [0, 3]])
+def test_a_row_of_no_scenario_is_refused(scenario) -> None:
+    with pytest.raises(ValueError, match=r"between 1 and 3 \(0 is RecBole's padding\)"):
+        ScenarioGroups(torch.tensor(scenario), 3)
+
+
+@pytest.mark.parametrize("n_scenarios", [2, 300, 70_000])  # numbers of 8, 16 and 32 bits
+def test_a_cpu_counts_and_sorts_as_other_devices_do(n_scenarios) -> None:
+    draw = torch.Generator().manual_seed(0)
+    shuffled = torch.randint(n_scenarios, (500,), generator=draw)
+    shuffled[0] = n_scenarios - 1
+    one = torch.tensor([1]).expand(7)  # a request for one scenario, without memory of its own
+    for scenario in (shuffled, shuffled.sort().values, one, shuffled[:0]):
+        counted = groups._count(scenario, n_scenarios)
+        assert groups._count_on_cpu(scenario, n_scenarios) == counted
+        order = groups._sorted(scenario, n_scenarios)
+        assert torch.equal(order, torch.argsort(scenario, stable=True))

@@ -6,6 +6,7 @@ import platform
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 #: Batches of matrices with fewer numbers than this are multiplied by torch's own, slower kernel,
@@ -61,9 +62,9 @@ def _tanh_by_sigmoid_(x: torch.Tensor) -> torch.Tensor:
 def tanh_(x: torch.Tensor) -> torch.Tensor:
     """Hyperbolic tangent of any shape, to 1e-7, in place; zero stays zero.
 
-    torch leaves tanh to Intel's library, which on the processors of others takes several times as
-    long as torch's own sigmoid, and on Intel's a third. Below single precision a sigmoid would lose
-    what is near zero.
+    torch leaves tanh to Intel's library. On the processors of others that takes several times as
+    long as torch's own sigmoid; on Intel's, a third of the time of the form by sigmoid. Below
+    single precision a sigmoid would lose what is near zero.
     """
     if x.device.type != "cpu" or x.dtype != torch.float32 or _is_intel():
         return torch.tanh_(x)
@@ -75,3 +76,17 @@ def _is_intel() -> bool:
     """Whether this is a processor of Intel's: Linux says so in a file, Windows in the name."""
     listed = Path("/proc/cpuinfo")
     return "GenuineIntel" in (listed.read_text() if listed.exists() else platform.processor())
+
+
+def stable_order(ids: torch.Tensor, n_ids: int) -> torch.Tensor:
+    """The order that sorts ids in ``0 .. n_ids - 1`` and leaves equal ones in theirs: ``(B,)``."""
+    if ids.device.type != "cpu":
+        return torch.argsort(ids, stable=True)
+    return _order_on_cpu(ids, n_ids)
+
+
+@torch.compiler.disable
+def _order_on_cpu(ids: torch.Tensor, n_ids: int) -> torch.Tensor:
+    """By radix where the ids fit into 16 bits, which numpy knows and torch does not."""
+    small = ids.numpy().astype(np.min_scalar_type(n_ids))
+    return torch.from_numpy(np.argsort(small, kind="stable"))

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 
+from recbole_llm4msr.model.arithmetic import stable_order
+
 
 class _Reorder(torch.autograd.Function):
     """Rows in another order. The gradient comes back by the inverse order, not by scattering."""
@@ -50,7 +52,7 @@ class ScenarioGroups:
             )
         self.sizes = sizes
         if not self.in_order:
-            self._order = _sorted(scenario, n_scenarios)
+            self._order = stable_order(scenario, n_scenarios)
             rows = torch.arange(len(scenario), device=scenario.device)
             self._inverse = torch.empty_like(rows).scatter_(0, self._order, rows)
 
@@ -83,17 +85,7 @@ def _count(scenario: torch.Tensor, n_scenarios: int) -> list:
 
 @torch.compiler.disable
 def _count_on_cpu(scenario: torch.Tensor, n_scenarios: int) -> list:
-    """The same by numpy, in a fifth of the time where there are few rows."""
+    """The same by numpy, in a third of the time for 100 rows and in half of it for 16,384."""
     ids = scenario.numpy()
     counts = np.bincount(ids + 1, minlength=n_scenarios + 1)
     return [*counts.tolist(), bool((ids[1:] >= ids[:-1]).all())]
-
-
-@torch.compiler.disable
-def _sorted(scenario: torch.Tensor, n_scenarios: int) -> torch.Tensor:
-    """The order that sorts rows by scenario, and leaves those of one scenario in theirs."""
-    if scenario.device.type != "cpu":
-        return torch.argsort(scenario, stable=True)
-    # Numbers of up to 16 bits are sorted by radix, which torch does not know.
-    small = scenario.numpy().astype(np.min_scalar_type(n_scenarios))
-    return torch.from_numpy(np.argsort(small, kind="stable"))

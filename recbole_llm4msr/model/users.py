@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.arithmetic import SMALL, each_times
+from recbole_llm4msr.model.arithmetic import SMALL, each_times, stable_order
 
 #: How what a user's knowledge generates is computed: per row, once per user, or what is cheaper.
 PLANS = ("auto", "rows", "users")
@@ -64,7 +64,7 @@ class BatchUsers:
         owner = torch.repeat_interleave(blocks)
         if self._in_order:
             return owner, place + shift[self.of_row]
-        order = torch.argsort(self.of_row, stable=True)
+        order = stable_order(self.of_row, len(self))
         return owner, torch.empty_like(place).scatter_(0, order, place + shift[self.of_row[order]])
 
     def times(self, matrices: torch.Tensor, x: torch.Tensor) -> torch.Tensor:

@@ -136,3 +136,10 @@ def rows(batch: Interaction, index: torch.Tensor | list[int]) -> Interaction:
 def only_scenario(batch: Interaction, scenario_id: int) -> torch.Tensor:
     """Positions of a scenario's rows in a batch."""
     return (batch["scenario"] == scenario_id).nonzero().squeeze(1)
+
+
+def many_ids(n_ids: int) -> list[torch.Tensor]:
+    """Ids below ``n_ids``: shuffled, in order, one that has no memory of its own, and none."""
+    shuffled = torch.randint(n_ids, (500,), generator=torch.Generator().manual_seed(0))
+    shuffled[0] = n_ids - 1
+    return [shuffled, shuffled.sort().values, torch.tensor([1]).expand(7), shuffled[:0]]

@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from recbole_llm4msr.model import arithmetic
-from recbole_llm4msr.model.arithmetic import each_times, tanh_
+from recbole_llm4msr.model.arithmetic import each_times, stable_order, tanh_
+
+from .small import many_ids
 
 
 @pytest.mark.parametrize("is_intel", [True, False])
@@ -47,3 +49,9 @@ def test_a_matrix_for_each_row_in_lower_precision(size) -> None:
     assert matrices.grad.dtype == torch.float32
     torch.testing.assert_close(matrices.grad, x.detach().float().unsqueeze(1).expand(6, size, size))
     assert x.grad.dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("n_ids", [2, 300, 70_000])  # numbers of 8, 16 and 32 bits
+def test_a_cpu_sorts_as_other_devices_do(n_ids) -> None:
+    for ids in many_ids(n_ids):
+        assert torch.equal(stable_order(ids, n_ids), torch.argsort(ids, stable=True))

@@ -75,8 +75,10 @@ class UserMetaLayer(nn.Module):
     ) -> torch.Tensor:
         """``(B, D), (B or G, K) -> (B, D)``."""
         # In place: on a CPU fresh memory for a batch costs more than working on it.
-        change = self.weight(x, code, users).add_(per_row(self.bias(code), users))
-        return x + tanh_(change)
+        change = tanh_(self.weight(x, code, users).add_(per_row(self.bias(code), users)))
+        if torch.is_grad_enabled() or change.dtype != x.dtype:  # autocast computes in another
+            return x + change
+        return change.add_(x)
 
 
 class UserMetaNetwork(nn.Module):

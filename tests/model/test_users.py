@@ -47,6 +47,19 @@ def test_plans_agree_in_value_and_gradient(meta_rank, plan, n_users) -> None:
         torch.testing.assert_close(ours.grad, theirs.grad, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("meta_rank", RANKS)
+@pytest.mark.parametrize("n_users", [6, 1])
+def test_without_gradients_rows_come_out_the_same_and_stay_as_they_were(meta_rank, n_users) -> None:
+    x, table, index = batch(n_users=n_users)
+    made, users, before = network(meta_rank, "auto"), BatchUsers(index), x.clone()
+    wanted = made(x, table[users.distinct], users)
+    with torch.no_grad():
+        assert torch.equal(made(x, table[users.distinct], users), wanted)
+        with torch.autocast("cpu", torch.bfloat16):
+            assert made(x, table[users.distinct], users).dtype == torch.float32
+    assert torch.equal(x, before)
+
+
 @pytest.mark.parametrize("neighbours", [True, False])
 @pytest.mark.parametrize("n_users", [1, 2, 6, 40])
 def test_every_row_is_multiplied_by_its_users_matrix(n_users, neighbours) -> None:

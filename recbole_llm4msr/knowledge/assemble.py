@@ -23,7 +23,7 @@ class Coverage:
 
     Attributes:
         own: Users with a prompt of their own.
-        below: Users with training rows, but fewer positive ones than the threshold.
+        below: Users with training rows, but fewer than the threshold, or no positive one.
         unseen: Users without any training row.
     """
 
@@ -90,15 +90,19 @@ def assemble(
     kinds = [own_vectors]
     if plan.items is not None:
         kinds.append(read(plan.items["prompt"].to_list()))
-    basis = Compressor.fit(kinds, size, whiten=whiten, seed=seed)
+    fitted = kinds if plan.fitted is None else [read(plan.fitted["prompt"].to_list()), *kinds[1:]]
+    basis = Compressor.fit(fitted, size, whiten=whiten, seed=seed)
     own_small = basis.transform(own_vectors)
-    means = _Means(history, plan, own_small)
+    if plan.fitted is None:
+        means = _Means(history, plan.full["user"].to_list(), own_small)
+    else:  # a mean of what everybody chose tells which items were chosen, the row's own among them
+        means = _Means(history, plan.fitted["user"].to_list(), basis.transform(fitted[0]))
     user, own, coverage = _by_user(history, plan, own_small, means)
     train_index = None
     if plan.folds is not None:
         held = plan.users.filter(pl.col("fold") != FULL)
         fold_small = _in_blocks(held["prompt"].to_list(), read, basis)
-        user, train_index = _with_folds(history, plan, held, user, fold_small, own, means)
+        user, train_index = _with_folds(history, plan, held, user, fold_small, means)
     item = None
     if plan.items is not None:
         item = _by_item(history, plan.items, basis.around(kinds[1]).transform(kinds[1]))
@@ -119,15 +123,15 @@ class _Means:
 
     Args:
         history: The training rows.
-        plan: Names the users that ``vectors`` belongs to.
-        vectors: (n, k) compressed vectors of the full-history prompts.
+        users: The users that ``vectors`` belongs to.
+        vectors: (n, k) compressed vectors of their prompts.
     """
 
-    def __init__(self, history: TrainingHistory, plan: PromptPlan, vectors: np.ndarray) -> None:
+    def __init__(self, history: TrainingHistory, users: Sequence[str], vectors: np.ndarray) -> None:
         seen = history.rows.select("user", "scenario").unique()
         place = {token: at for at, token in enumerate(history.scenarios)}
-        inside = np.zeros((plan.full.height, len(place)), dtype=np.float64)
-        rows = {user: at for at, user in enumerate(plan.full["user"])}
+        inside = np.zeros((len(users), len(place)), dtype=np.float64)
+        rows = {user: at for at, user in enumerate(users)}
         for user, scenario in seen.iter_rows():
             if user in rows:
                 inside[rows[user], place[scenario]] = 1
@@ -176,14 +180,13 @@ def _with_folds(
     held: pl.DataFrame,
     user: np.ndarray,
     vectors: np.ndarray,
-    own: np.ndarray,
     means: _Means,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Append the fold vectors to ``user`` and index them by training row.
 
-    A user without an own prompt keeps its row: a mean of others tells nothing of its items.
+    Whether a row has a vector of its user's own is decided by the other folds alone: that the
+    user has a prompt of all its rows may be this very row's label.
     """
-    numbers = {token: number for number, token in enumerate(history.users, 1)}
     place = {
         pair: len(user) + at for at, pair in enumerate(held.select("user", "fold").iter_rows())
     }
@@ -193,12 +196,9 @@ def _with_folds(
     wanted = pairs.unique(maintain_order=True)
     index = np.empty(wanted.height, dtype=np.int64)
     for at, (token, fold) in enumerate(wanted.iter_rows()):
-        number = numbers[token]
-        if not own[number]:
-            index[at] = number
-        elif (token, fold) in place:
+        if (token, fold) in place:
             index[at] = place[token, fold]
-        else:  # nothing is left of this user without the fold
+        else:  # too little is left of this user without the fold
             scenarios = means.scenarios_of(token)
             if scenarios not in shared:
                 shared[scenarios] = len(user) + len(vectors) + len(extra)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,11 +18,13 @@ from recbole_llm4msr.knowledge.profiles import (
     TokenBudget,
     item_texts,
     profile_of,
+    rows_told,
     user_histories,
 )
 from recbole_llm4msr.knowledge.prompts import PromptTemplate
 from recbole_llm4msr.knowledge.scenario_statistics import scenario_statistics
 
+FITTED_USERS = 4096  # whose prompts are enough to find directions in
 SPARE_TOKENS = 16  # special tokens, and texts that join differently than they count alone
 
 
@@ -36,12 +38,15 @@ class PromptPlan:
         scenarios: One prompt per scenario, in id order.
         items: Columns ``item`` and ``prompt`` of the training items, or ``None``.
         folds: Fold of every training row, or ``None`` for a single fold.
+        fitted: With folds, the prompts that may be fitted on: rows as those of ``full``, but of
+            all that a user met, whatever the label. ``None`` for a single fold.
     """
 
     users: pl.DataFrame
     scenarios: list[str]
     items: pl.DataFrame | None
     folds: np.ndarray | None
+    fitted: pl.DataFrame | None = None
 
     @cached_property
     def full(self) -> pl.DataFrame:
@@ -51,7 +56,8 @@ class PromptPlan:
     def every_prompt(self) -> list[str]:
         """All prompts, in a fixed order, with repetitions."""
         items = [] if self.items is None else self.items["prompt"].to_list()
-        return self.users["prompt"].to_list() + self.scenarios + items
+        fitted = [] if self.fitted is None else self.fitted["prompt"].to_list()
+        return self.users["prompt"].to_list() + self.scenarios + items + fitted
 
 
 class PromptWriter:
@@ -85,18 +91,38 @@ class PromptWriter:
             folds = assign_folds(self.history.rows, options.knowledge_folds, options.knowledge_seed)
         histories = user_histories(self.history, options, folds, self._budget())
         return PromptPlan(
-            users=self._user_prompts(histories),
+            users=self._user_prompts(histories, folds),
             scenarios=self._scenario_prompts(),
             items=self._item_prompts() if options.item_knowledge else None,
             folds=folds,
+            fitted=None if folds is None else self._blind_prompts(),
         )
 
-    def _user_prompts(self, histories: pl.DataFrame) -> pl.DataFrame:
-        """Render the users at or above the threshold, whole or without a fold."""
-        own = histories.filter(
-            (pl.col("fold") == FULL) & (pl.col("positives") >= self.options.interaction_threshold)
-        ).select("user")
-        kept = histories.join(own, on="user", how="semi", maintain_order="left")
+    def _blind_prompts(self) -> pl.DataFrame:
+        """Prompts that know no label, of at most ``FITTED_USERS`` users.
+
+        What is fitted on prompts of positives alone learns which items were chosen together, and
+        finds an item that was left out of a prompt again by the ones that are left.
+        """
+        rows = self.history.rows
+        users = rows["user"].unique().sort()
+        if len(users) > FITTED_USERS:
+            users = users.sample(FITTED_USERS, seed=self.options.knowledge_seed)
+        rows = rows.filter(pl.col("user").is_in(users.implode())).with_columns(
+            label=pl.lit(1, dtype=pl.Float32)
+        )
+        blind = replace(self.history, rows=rows)
+        told = user_histories(blind, self.options, None, self._budget())
+        return self._user_prompts(told)
+
+    def _user_prompts(
+        self, histories: pl.DataFrame, folds: np.ndarray | None = None
+    ) -> pl.DataFrame:
+        """Render the histories at or above the threshold, which counts rows of any label."""
+        told = rows_told(self.history, folds).filter(
+            pl.col("seen") >= self.options.interaction_threshold
+        )
+        kept = histories.join(told, on=["user", "fold"], how="semi", maintain_order="left")
         prompts = [
             self._wrapped(self._user(user, positives, told))
             for user, positives, told in kept.select("user", "positives", "history").iter_rows()
@@ -174,10 +200,9 @@ def names_plan(history: TrainingHistory, options: KnowledgeOptions) -> PromptPla
     fair; there is no fold, since a name tells nothing that could be left out.
     """
     positives = (
-        history.rows.filter(pl.col("label") > 0.5)
-        .group_by("user")
-        .agg(positives=pl.len())
-        .filter(pl.col("positives") >= options.interaction_threshold)
+        history.rows.group_by("user")
+        .agg(seen=pl.len(), positives=(pl.col("label") > 0.5).sum())
+        .filter((pl.col("seen") >= options.interaction_threshold) & (pl.col("positives") > 0))
         .sort("user")
     )
     users = positives.select(

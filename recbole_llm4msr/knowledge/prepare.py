@@ -22,7 +22,7 @@ from recbole_llm4msr.knowledge.prepared import load_prepared, save_prepared
 from recbole_llm4msr.knowledge.store import KnowledgeStore, Shelf, keys_of
 
 #: Raised when the same request makes other prompts or vectors than before.
-_FORMAT = 1
+_FORMAT = 2
 
 # Options that decide which vectors come out, beside the encoder's own identity.
 DECISIVE = (
@@ -159,10 +159,11 @@ class Workbench:
         if not plan.full.height:
             raise KnowledgeError(
                 f"{self.history.dataset}: no user has interaction_threshold = "
-                f"{self.options.interaction_threshold} positive training interactions, so there "
-                "is nothing to write a prompt from"
+                f"{self.options.interaction_threshold} training interactions, one of them "
+                "positive, so there is nothing to write a prompt from"
             )
-        self.encoder.prepare(plan.full["prompt"].to_list())
+        fitted = plan.full if plan.fitted is None else plan.fitted
+        self.encoder.prepare(fitted["prompt"].to_list())
         return plan
 
     def build(

@@ -159,6 +159,25 @@ def _without_each_fold(rows: pl.DataFrame, told: pl.DataFrame, folds: np.ndarray
     )
 
 
+def rows_told(history: TrainingHistory, folds: np.ndarray | None) -> pl.DataFrame:
+    """Count the training rows, whatever their label, that each prompt may speak of.
+
+    Returns:
+        Columns ``user``, ``fold`` (-1 for the full history) and ``seen``.
+    """
+    rows = history.rows.select("user")
+    full = rows.group_by("user").agg(seen=pl.len().cast(pl.Int64))
+    parts = [full.select("user", pl.lit(FULL, dtype=pl.Int64).alias("fold"), "seen")]
+    if folds is not None:
+        placed = rows.with_columns(fold=pl.Series(folds, dtype=pl.Int64))
+        lengths = placed.group_by("user", "fold").agg(length=pl.len().cast(pl.Int64))
+        left = lengths.join(full, on="user").select(
+            "user", "fold", seen=pl.col("seen") - pl.col("length")
+        )
+        parts.append(left)
+    return pl.concat(parts)
+
+
 def _within(recent: pl.DataFrame, by: list[str], budget: TokenBudget) -> pl.DataFrame:
     """Keep the newest items of every scenario that together stay within the token budget.
 

@@ -57,7 +57,10 @@ class KnowledgeTable(nn.Module):
     ) -> None:
         super().__init__()
         for level, vectors in (("user", user), ("scenario", scenario), ("item", item)):
-            normal = None if vectors is None else F.layer_norm(vectors, vectors.shape[1:])
+            # The scenarios' few components are all there is to tell them apart: normalising each
+            # vector by itself would take two directions, all that two or three scenarios have.
+            each = vectors is not None and level != "scenario"
+            normal = F.layer_norm(vectors, vectors.shape[1:]) if each else vectors
             self.register_buffer(level, normal, persistent=False)
         self.fingerprint = fingerprint
 

@@ -5,7 +5,6 @@ import polars as pl
 import pytest
 
 from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions
-from recbole_llm4msr.knowledge.folds import assign_folds
 from recbole_llm4msr.knowledge.noise import NoiseEncoder
 from recbole_llm4msr.knowledge.plan import PromptWriter
 from recbole_llm4msr.knowledge.profiles import TokenBudget, user_histories
@@ -89,8 +88,9 @@ def test_newest_comes_first_and_the_history_is_cut_there(history):
     assert eve == "Home and Garden: green tea tin; silver necklace."
 
 
-def test_the_threshold_counts_positive_rows(history):
-    assert set(prompts_of(plan(history, interaction_threshold=2))) == {"ann", "bob", "eve"}
+def test_the_threshold_counts_rows_of_any_label(history):
+    assert set(prompts_of(plan(history, interaction_threshold=2))) == {"ann", "bob", "cleo", "eve"}
+    assert set(prompts_of(plan(history, interaction_threshold=3))) == {"ann", "bob", "eve"}
     assert set(prompts_of(plan(history))) == {"ann", "bob", "cleo", "eve"}
 
 
@@ -142,28 +142,6 @@ def test_no_training_rows_item_stands_in_the_prompt_it_is_trained_with(folds, se
     # and nothing else is left out: an item stands in some other fold's prompt
     eve = [p for (u, f), p in by_fold.items() if u == "eve" and f >= 0]
     assert any("green tea tin" in p for p in eve)
-
-
-def test_a_positive_and_its_negative_share_a_fold(history):
-    folds = assign_folds(history.rows, 2, seed=7)
-    groups = history.rows.with_columns(fold=pl.Series(folds))
-    groups = groups.group_by("user", "scenario", "time").agg(pl.col("fold").n_unique())
-    assert groups["fold"].max() == 1
-
-
-def test_folds_are_balanced_within_a_user_and_do_not_depend_on_the_order(history):
-    rows = history.rows.filter(pl.col("user") == "eve")
-    counts = np.bincount(assign_folds(rows, 3, seed=1), minlength=3)
-    assert sorted(counts) == [1, 2, 2]
-    straight = assign_folds(history.rows, 3, seed=1)
-    assert (assign_folds(history.rows.reverse(), 3, seed=1)[::-1] == straight).all()
-    assert (assign_folds(history.rows, 3, seed=2) != straight).any()
-
-
-def test_rows_without_a_time_stand_alone(history):
-    rows = history.rows.with_columns(time=pl.lit(None, dtype=pl.Float64))
-    eve = rows["user"] == "eve"
-    assert len(set(assign_folds(rows, 5, seed=0)[eve.to_numpy()])) == 5
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import polars as pl
 
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.compress import Compressor
+from recbole_llm4msr.knowledge.correlation import check_distinct, scenario_vectors
 from recbole_llm4msr.knowledge.plan import PromptPlan
 from recbole_llm4msr.knowledge.profiles import FULL
 
@@ -52,7 +53,10 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Assembled:
-    """Vectors in the order of the ids, float16; see :class:`~.prepare.Knowledge`."""
+    """Vectors in the order of the ids; float16, the few scenarios' float32.
+
+    See :class:`~.prepare.Knowledge`.
+    """
 
     user: np.ndarray
     scenario: np.ndarray
@@ -67,6 +71,7 @@ def assemble(
     history: TrainingHistory,
     plan: PromptPlan,
     read: ReadVectors,
+    read_scenarios: ReadVectors,
     *,
     size: int,
     whiten: bool = False,
@@ -81,7 +86,8 @@ def assemble(
     Args:
         history: The training rows and the order of the ids.
         plan: The prompts.
-        read: Returns the vectors of prompts, in order.
+        read: Returns the vectors of users' and items' prompts, in order.
+        read_scenarios: Returns those of scenarios' prompts.
         size: Most components to keep.
         whiten: Give the components unit variance.
         seed: Seed of the decomposition.
@@ -106,10 +112,11 @@ def assemble(
     item = None
     if plan.items is not None:
         item = _by_item(history, plan.items, basis.around(kinds[1]).transform(kinds[1]))
-    scenario = _scenarios(read(plan.scenarios), size, seed)
+    states = read_scenarios(plan.scenarios)
+    check_distinct(states, plan.scenarios, history.scenario_names, history.dataset)
     return Assembled(
         user=user.astype(np.float16),
-        scenario=scenario.astype(np.float16),
+        scenario=scenario_vectors(states, size, seed),
         item=None if item is None else item.astype(np.float16),
         train_index=train_index,
         own=own,
@@ -230,14 +237,3 @@ def _in_blocks(
         compressor.transform(read(prompts[at : at + block])) for at in range(0, len(prompts), block)
     ]
     return np.concatenate(parts) if parts else np.empty((0, compressor.size), np.float32)
-
-
-def _scenarios(vectors: np.ndarray, size: int, seed: int) -> np.ndarray:
-    """Compress the scenarios' vectors by themselves: (S, d) to (S, min(S - 1, size)), at least 1.
-
-    S centred vectors span S - 1 directions, so nothing is lost; the users' components could well
-    be blind to what parts the scenarios. A single scenario has nothing to differ from: zero.
-    """
-    if len(vectors) < 2:
-        return np.zeros((len(vectors), 1), dtype=np.float32)
-    return Compressor.fit([vectors], size, seed=seed).transform(vectors)

@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from rich.progress import (
@@ -59,6 +59,10 @@ class BuildReport:
     tokens: int = 0
     truncated: int = 0
     seconds: float = 0.0
+
+    def __add__(self, other: BuildReport) -> BuildReport:
+        """Both builds together."""
+        return BuildReport(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
 def build_vectors(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,6 +14,9 @@ from rich.table import Table
 from recbole_llm4msr.command import PASS_ON, settings_of, told
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.store import KnowledgeStore
+
+if TYPE_CHECKING:
+    from recbole_llm4msr.knowledge.encoder import Encoder
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -59,7 +62,7 @@ def build(
         out.print(prepare_knowledge(config, history).summary, soft_wrap=True)
         return
     bench = Workbench.open(config, history, options)
-    _, report = bench.build(bench.plan(), part)
+    report = bench.build(bench.plan(), part)
     rate = report.made / report.seconds if report.seconds else 0.0
     out.print(
         f"shard {shard} of {shards}: made {report.made:,} vectors in {report.seconds:.1f} s "
@@ -85,12 +88,13 @@ def inspect(
     config, history = _load(context, dataset, config_files, llm)
     bench = Workbench.open(config, history, _options(config))
     plan = bench.plan()
-    shelf = bench.store.shelf(bench.encoder.vector_identity())
+    of_scenarios = bench.scenario_encoder(plan)
     if not user and not scenario:
         user, scenario = plan.full["user"].to_list()[:1], history.scenarios[:1]
 
-    def show(title: str, prompt: str) -> None:
-        (tokens,) = bench.encoder.count_tokens([prompt])
+    def show(title: str, prompt: str, encoder: Encoder) -> None:
+        (tokens,) = encoder.count_tokens([prompt])
+        shelf = bench.shelf_of(encoder)
         state = "in the store" if shelf.find(keys_of([prompt]))[0] >= 0 else "not encoded yet"
         out.rule(f"{title}: {tokens} tokens, {state}", align="left")
         out.print(prompt, markup=False, highlight=False, soft_wrap=True)
@@ -100,18 +104,20 @@ def inspect(
             raise KnowledgeError(
                 f"--scenario {token}: the scenarios are {', '.join(history.scenarios)}"
             )
-        show(f"scenario {token}", plan.scenarios[history.scenarios.index(token)])
+        show(f"scenario {token}", plan.scenarios[history.scenarios.index(token)], of_scenarios)
     for token in user or []:
         rows = plan.users.filter(plan.users["user"] == token)
         if token not in history.users:
             raise KnowledgeError(f"--user {token}: {dataset} has no such user")
         if not rows.height:
             out.print(
-                f"user {token} has fewer than {bench.options.interaction_threshold} positive "
-                "training interactions: no prompt of its own, the mean of like users instead"
+                f"user {token} has fewer than {bench.options.interaction_threshold} training "
+                "interactions, or none that is positive: no prompt of its own, the mean of users "
+                "of the same scenarios instead"
             )
         for _, fold, _, prompt in rows.iter_rows():
-            show(f"user {token}" + ("" if fold < 0 else f" without fold {fold}"), prompt)
+            title = f"user {token}" + ("" if fold < 0 else f" without fold {fold}")
+            show(title, prompt, bench.encoder)
 
 
 @app.command("list", context_settings=PASS_ON)

@@ -50,6 +50,10 @@ class Encoder(Protocol):
         """Look at the full-history prompts of the training users, once, before encoding."""
         ...
 
+    def for_scenarios(self, prompts: Sequence[str]) -> Encoder:
+        """Return the encoder of the scenarios' prompts; itself, unless it is fitted on prompts."""
+        return self
+
     def vector_identity(self) -> dict[str, Any]:
         """Return :meth:`identity` with what :meth:`prepare` learned, if vectors depend on it."""
         ...
@@ -82,7 +86,8 @@ def make_encoder(options: KnowledgeOptions) -> Encoder:
     if options.knowledge == "lsa":
         from recbole_llm4msr.knowledge.lsa import LsaEncoder
 
-        return LsaEncoder(options.knowledge_size, options.knowledge_seed)
+        # What is compressed to a few numbers has to come with more directions than those.
+        return LsaEncoder(max(options.knowledge_size, 128), options.knowledge_seed)
     if options.knowledge == "random":
         from recbole_llm4msr.knowledge.noise import NoiseEncoder
 

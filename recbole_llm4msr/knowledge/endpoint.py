@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from recbole_llm4msr.knowledge.encoder import Advance, Encoded
+from recbole_llm4msr.knowledge.encoder import Advance, Encoded, Encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 
 PASSING = (408, 409, 425, 429, 500, 502, 503, 504)  # states of a server that pass
@@ -26,7 +26,7 @@ LONGEST_WAIT = 60.0
 logger = logging.getLogger(__name__)
 
 
-class EndpointEncoder:
+class EndpointEncoder(Encoder):
     """Sends prompts to a server, several requests at a time.
 
     The key comes from the environment; it is never stored, and cut out of whatever is shown.

@@ -14,30 +14,42 @@ import numpy as np
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from recbole_llm4msr.knowledge.encoder import Advance, Encoded
+from recbole_llm4msr.knowledge.encoder import Advance, Encoded, Encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError
 
 WORD = r"(?u)\b\w\w+\b|[\u4e00-\u9fff]"  # words of two letters or more, single Chinese characters
+ANY_WORD = r"(?u)[^\W\u4e00-\u9fff]+|[\u4e00-\u9fff]"  # a scenario may be called A, or 1
 
 
-class LsaEncoder:
+class LsaEncoder(Encoder):
     """TF-IDF of a prompt's words, projected on the leading directions of the users' prompts.
 
     Args:
-        size: Most directions to keep.
+        size: Most directions to keep; ``None`` keeps TF-IDF itself, every word of the corpus.
         seed: Seed of the randomised decomposition.
+        words: Pattern of a word.
     """
 
     form = "compact"
     max_tokens = 1_000_000  # words cost nothing here, so nothing is cut
 
-    def __init__(self, size: int, seed: int) -> None:
-        self.size, self.seed = size, seed
+    def __init__(self, size: int | None, seed: int, words: str = WORD) -> None:
+        self.size, self.seed, self.words = size, seed, words
         self._corpus: str | None = None
 
     def identity(self) -> dict[str, Any]:
         """See :class:`~recbole_llm4msr.knowledge.encoder.Encoder`."""
-        return {"encoder": "lsa", "size": self.size, "seed": self.seed, "words": WORD}
+        return {"encoder": "lsa", "size": self.size, "seed": self.seed, "words": self.words}
+
+    def for_scenarios(self, prompts: Sequence[str]) -> LsaEncoder:
+        """TF-IDF of the scenarios' own words.
+
+        Their names and descriptions stand in no user's history, and a decomposition would lose one
+        of the few directions that they have.
+        """
+        encoder = LsaEncoder(None, self.seed, ANY_WORD)
+        encoder.prepare(prompts)
+        return encoder
 
     def prepare(self, prompts: Sequence[str]) -> None:
         """Fit vocabulary, weights and directions on these prompts.
@@ -49,23 +61,22 @@ class LsaEncoder:
         digest = hashlib.sha256("\x1e".join(prompts).encode())
         self._corpus = digest.hexdigest()[:32]
         self._words = TfidfVectorizer(
-            token_pattern=WORD,
+            token_pattern=self.words,
             sublinear_tf=True,
-            min_df=2 if len(prompts) > 50 else 1,
+            min_df=2 if self.size is not None and len(prompts) > 50 else 1,
             dtype=np.float32,
         )
         try:
             counts = self._words.fit_transform(prompts)
         except ValueError as error:
             raise KnowledgeError(
-                f"knowledge: lsa finds no words in the {len(prompts)} users' prompts; set "
-                "item_text_fields to columns with texts"
+                f"knowledge: lsa finds no words in {len(prompts)} prompts; set item_text_fields to "
+                "columns with texts, and give the scenarios names with letters or digits"
             ) from error
-        size = min(self.size, *(max(1, n - 1) for n in counts.shape))
-        # A single prompt or a single word has nothing to decompose.
-        several = min(counts.shape) > 1
-        svd = TruncatedSVD(size, random_state=self.seed)
-        self._directions = svd.fit(counts) if several else None
+        self._directions = None
+        if self.size is not None and min(counts.shape) > 1:  # of one there is nothing to decompose
+            size = min(self.size, *(n - 1 for n in counts.shape))
+            self._directions = TruncatedSVD(size, random_state=self.seed).fit(counts)
 
     def vector_identity(self) -> dict[str, Any]:
         """The directions come from the prompts, so the vectors belong to that corpus."""

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from recbole_llm4msr.knowledge.encoder import Advance, Encoded
+from recbole_llm4msr.knowledge.encoder import Advance, Encoded, Encoder
 
 
-class NoiseEncoder:
+class NoiseEncoder(Encoder):
     """One standard normal vector per name, the same in every run and on every machine.
 
     Args:

@@ -53,11 +53,10 @@ class PromptPlan:
         """The full-history prompts of the training users, which alone may be fitted on."""
         return self.users.filter(pl.col("fold") == FULL)
 
-    def every_prompt(self) -> list[str]:
-        """All prompts, in a fixed order, with repetitions."""
-        items = [] if self.items is None else self.items["prompt"].to_list()
-        fitted = [] if self.fitted is None else self.fitted["prompt"].to_list()
-        return self.users["prompt"].to_list() + self.scenarios + items + fitted
+    def user_and_item_prompts(self) -> list[str]:
+        """All prompts but the scenarios', in a fixed order, with repetitions."""
+        frames = (self.users, self.items, self.fitted)
+        return [prompt for frame in frames if frame is not None for prompt in frame["prompt"]]
 
 
 class PromptWriter:

@@ -48,7 +48,8 @@ class Knowledge:
     Attributes:
         user: (R, d) float32; row i < n_users (ids with padding 0) is user id i with the full
             training history; rows >= n_users are fold vectors.
-        scenario: (S, d_s) float32 in scenario id order, without a padding row.
+        scenario: (S, d_s) float32 in scenario id order, without a padding row; see
+            :func:`~recbole_llm4msr.knowledge.correlation.scenario_vectors`.
         item: (n_items with padding, d) float32, or ``None``; an item without a training row has
             zeros, which is the mean.
         train_index: (n_train,) int64, the row of ``user`` for every training row, or ``None``
@@ -101,7 +102,7 @@ def prepare_knowledge(config: Settings, history: TrainingHistory) -> Knowledge |
     width = found.user.shape[1]
     return Knowledge(
         user=torch.from_numpy(found.user.astype(np.float32)),
-        scenario=torch.from_numpy(found.scenario.astype(np.float32)),
+        scenario=torch.from_numpy(found.scenario),
         item=None if found.item is None else torch.from_numpy(found.item.astype(np.float32)),
         train_index=None if found.train_index is None else torch.from_numpy(found.train_index),
         own=torch.from_numpy(found.own),
@@ -168,18 +169,24 @@ class Workbench:
 
     def build(
         self, plan: PromptPlan, shard: Shard | None = None, show_progress: bool = True
-    ) -> tuple[Shelf, BuildReport]:
+    ) -> BuildReport:
         """Encode what the store lacks of a plan."""
-        shelf = self.store.shelf(self.encoder.vector_identity())
-        report = build_vectors(
-            self.encoder,
-            plan.every_prompt(),
-            shelf,
-            chunk_tokens=self.options.knowledge_chunk_tokens,
-            shard=shard,
-            keep_prompts=self.options.knowledge_keep_prompts,
-            show_progress=show_progress,
-        )
+        reports = [
+            build_vectors(
+                encoder,
+                prompts,
+                self.shelf_of(encoder),
+                chunk_tokens=self.options.knowledge_chunk_tokens,
+                shard=shard,
+                keep_prompts=self.options.knowledge_keep_prompts,
+                show_progress=show_progress,
+            )
+            for encoder, prompts in (
+                (self.encoder, plan.user_and_item_prompts()),
+                (self.scenario_encoder(plan), plan.scenarios),
+            )
+        ]
+        report = reports[0] + reports[1]
         if report.truncated:
             logger.warning(
                 "%d of %d prompts were longer than %d tokens and were cut; lower prompt_history "
@@ -188,17 +195,27 @@ class Workbench:
                 report.made,
                 self.encoder.max_tokens,
             )
-        return shelf, report
+        return report
+
+    def scenario_encoder(self, plan: PromptPlan) -> Encoder:
+        """Return the encoder of the scenarios' prompts, fitted on them where it has to be."""
+        return self.encoder.for_scenarios(plan.scenarios)
+
+    def shelf_of(self, encoder: Encoder) -> Shelf:
+        """Return the shelf of the store that holds an encoder's vectors."""
+        return self.store.shelf(encoder.vector_identity())
 
     def make(self) -> tuple[Assembled, BuildReport]:
         """Render, encode and assemble the knowledge of this run."""
         started = time.perf_counter()
         plan = self.plan()
-        shelf, report = self.build(plan)
+        report = self.build(plan)
+        shelf, of_scenarios = map(self.shelf_of, (self.encoder, self.scenario_encoder(plan)))
         found = assemble(
             self.history,
             plan,
             lambda prompts: shelf.read(keys_of(prompts)),
+            lambda prompts: of_scenarios.read(keys_of(prompts)),
             size=self.options.knowledge_size,
             whiten=self.options.knowledge_whiten,
             seed=self.options.knowledge_seed,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recbole_llm4msr.knowledge.encoder import Advance, Encoded
+from recbole_llm4msr.knowledge.encoder import Advance, Encoded, Encoder
 from recbole_llm4msr.knowledge.generation import Generation
 from recbole_llm4msr.knowledge.hub import (
     cut_behind,
@@ -44,7 +44,7 @@ class Tokenised:
     truncated: int
 
 
-class PretrainedEncoder:
+class PretrainedEncoder(Encoder):
     """A model of the ``transformers`` library as an encoder of prompts.
 
     The configuration and the tokenizer are read at once, the weights only when something is

@@ -11,7 +11,6 @@ from copy import copy
 from typing import ClassVar
 
 import torch
-import torch.nn.functional as F
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.utils import InputType, ModelType
@@ -34,9 +33,12 @@ def reads_knowledge(config) -> bool:
 
 
 class KnowledgeTable(nn.Module):
-    """The frozen knowledge vectors on the model's device, each with mean zero and variance one.
+    """The frozen knowledge vectors on the model's device.
 
-    Normalised here, once, what makes codes of them need not care at which scale they were stored.
+    They come at a scale of one (:class:`~recbole_llm4msr.knowledge.compress.Compressor`). They are
+    not normalised vector by vector: that would take two degrees of freedom from each, all that two
+    or three scenarios differ in, and would make the mean vector of users without a prompt as large
+    as any other.
 
     The vectors are no part of a checkpoint (they can be large, and they are in the store); their
     fingerprint is, so that a checkpoint never meets vectors it was not trained with.
@@ -57,11 +59,7 @@ class KnowledgeTable(nn.Module):
     ) -> None:
         super().__init__()
         for level, vectors in (("user", user), ("scenario", scenario), ("item", item)):
-            # The scenarios' few components are all there is to tell them apart: normalising each
-            # vector by itself would take two directions, all that two or three scenarios have.
-            each = vectors is not None and level != "scenario"
-            normal = F.layer_norm(vectors, vectors.shape[1:]) if each else vectors
-            self.register_buffer(level, normal, persistent=False)
+            self.register_buffer(level, vectors, persistent=False)
         self.fingerprint = fingerprint
 
     def __deepcopy__(self, memo: dict) -> KnowledgeTable:

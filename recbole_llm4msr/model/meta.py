@@ -28,7 +28,7 @@ class KnowledgeEncoder(nn.Module):
     .. math:: z = \mathrm{SiLU}(A k + a)
 
     Args:
-        knowledge_size: Width of a knowledge vector, which is normalised already.
+        knowledge_size: Width of a knowledge vector, whose numbers have a mean square of one.
         code_size: Width of the code.
         dropout: Dropout probability on the code.
     """

@@ -59,7 +59,7 @@ def test_every_template_tells_the_history(name, form, history):
     assert len(found.scenarios) == 2
     assert "Home and Garden" in found.scenarios[0]
     assert found.items.height == history.items.height
-    for prompt in [*found.every_prompt()]:
+    for prompt in [*found.user_and_item_prompts(), *found.scenarios]:
         assert "built-in" not in prompt
         assert "None" not in prompt
 
@@ -79,7 +79,7 @@ def test_what_only_valid_or_test_holds_never_appears():
     found = plan(history, item_knowledge=True, prompt_form="full")
     assert "i7" in history.item_tokens
     assert "fay" in history.users
-    assert not any("violin" in p or "i7" in p for p in found.every_prompt())
+    assert not any("violin" in p or "i7" in p for p in found.user_and_item_prompts())
     assert "fay" not in set(found.users["user"])
 
 
@@ -197,4 +197,4 @@ def test_the_documented_variables_are_those_that_are_given(history, tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("extends: generic\nfull:\n" + "\n".join(lines))
     found = plan(history, prompt_template=str(path), prompt_form="full", item_knowledge=True)
-    assert found.every_prompt()
+    assert found.user_and_item_prompts()

@@ -63,6 +63,20 @@ def test_both_levels_are_trained(name, small):
         setattr(model, level, kept)
 
 
+def test_each_scenario_is_scored_with_its_own_knowledge(small):
+    """Exchanging the scenarios' vectors changes scores, giving all the same changes others."""
+    model = perturb(small.build("LLM4MSR_STAR"))
+    before = predict(model, small.batch)
+    vectors = model.knowledge.scenario
+    for other in (vectors.flip(0), vectors[:1].expand_as(vectors)):
+        model.knowledge.scenario = other.contiguous()
+        changed = predict(model, small.batch) != before
+        for scenario in range(len(vectors)):
+            rows = small.batch["scenario"] == scenario + 1
+            kept = torch.equal(other[scenario], vectors[scenario])
+            assert bool(changed[rows].any()) is not kept
+
+
 @pytest.mark.parametrize("name", [n for n in ENHANCED if n != "LLM4MSR_FwFM"])
 def test_checkpoint_of_the_backbone_loads_into_it(name, small):
     backbone = perturb(small.build(plain(name)))

@@ -92,27 +92,29 @@ def test_the_regularisation_is_added_while_training_only(name, small):
         train = float(model.train().calculate_loss(small.batch).detach())
         with torch.no_grad():
             losses.append((train, float(model.eval().calculate_loss(small.batch))))
-    # Fresh factors are near sigmoid(0): half closed, outside the range.
-    assert losses[1][0] - losses[0][0] == pytest.approx((0.5 - 0.925) ** 2, rel=0.1)
+    # Fresh factors are near those of sigmoid(0): none is pruned, outside the range.
+    assert losses[1][0] - losses[0][0] == pytest.approx(0.925**2, rel=1e-3)
     assert losses[1][1] == pytest.approx(losses[0][1], abs=1e-3)
 
 
-def test_the_regularisation_closes_neurons(small):
-    model = small.build("AdaSparse", sparsity_weight=100.0, sparsity_range=[0.8, 0.9])
+def test_the_regularisation_prunes_neurons(small):
+    options = {"sparsity_weight": 100.0, "sparsity_range": [0.8, 0.9], "alpha_start": 1.0}
+    model = small.build("AdaSparse", **options)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
 
     @torch.no_grad()
-    def closed():
-        x, e = model.embed(small.batch), model.scenario_embedding(model.scenario_of(small.batch))
-        return float((1 - model.pruners[0](e, x, model.alpha)[1]).mean())
+    def pruned():
+        x, scenario = model.embed(small.batch), model.scenario_of(small.batch)
+        return model.eval().score_and_share(x, scenario)[1]
 
-    before = closed()
-    for _ in range(60):
+    before = pruned()
+    for _ in range(150):
         optimizer.zero_grad()
         model.train().calculate_loss(small.batch).backward()
         optimizer.step()
-    assert before < 0.6
-    assert 0.75 < closed() < 0.95
+    assert before.max() == 0
+    after = pruned()
+    assert ((after > 0.75) & (after < 0.98)).all()
 
 
 def test_pruned_neurons_of_a_binary_pruner_learn(small):
@@ -182,19 +184,20 @@ def test_the_hyper_network_runs_once_a_batch(small):
 
 
 def test_statistics_are_a_scenarios_own(small):
-    model = small.build("HAMUR").train()
+    model = small.build("HAMUR", batch_norm=True).train()
     model(rows(small.batch, only_scenario(small.batch, 2)))
-    moved = [bool(a[0].norm.running_mean.any()) for a in model.adapters]
-    assert moved == [False, True, False]
+    of_adapter = [bool(s.running_mean.any()) for s in model.adapters[0].statistics]
+    of_network = [bool(net[0][1].statistics.running_mean.any()) for net in model.networks]
+    assert of_adapter == of_network == [False, True, False]
 
 
 def test_a_row_alone_in_its_scenario_leaves_the_statistics(small):
     model = small.build("HAMUR").train()
     one = only_scenario(small.batch, 1)[:1]
     model.calculate_loss(rows(small.batch, torch.cat([one, only_scenario(small.batch, 2)])))
-    norms = [a[0].norm for a in model.adapters]
-    assert not norms[0].running_mean.any()
-    assert norms[1].running_mean.any()
+    statistics = model.adapters[0].statistics
+    assert not statistics[0].running_mean.any()
+    assert statistics[1].running_mean.any()
 
 
 # -- M3oE ----------------------------------------------------------------------------------------

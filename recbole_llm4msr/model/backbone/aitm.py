@@ -7,20 +7,31 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import torch
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, Tower, init_weights, mix, mlp
+from recbole_llm4msr.model.layers import ScenarioGroups, Tower, init_weights, mix
 from recbole_llm4msr.model.registry import register_backbone
+
+
+def network(sizes: Sequence[int], dropout: float) -> nn.Sequential:
+    """Layers over ``sizes`` with a ReLU and dropout behind each, as the authors place them."""
+    layers: list[nn.Module] = []
+    for in_size, out_size in pairwise(sizes):
+        layers += [nn.Linear(in_size, out_size), nn.ReLU(), nn.Dropout(dropout)]
+    return nn.Sequential(*layers)
 
 
 class AdaptiveInformationTransfer(nn.Module):
     r"""Weigh what is handed on against what the row says itself (AITM, equations 5 and 6).
 
     .. math::
-        z = \sum_{u \in \{p, q\}} w_u\, h_1(u), \qquad
-        w = \mathrm{softmax}_u\Big(\frac{\langle h_2(u), h_3(u)\rangle}{\sqrt H}\Big)
+        z = \sum_{u \in \{p, q\}} w_u\, V u, \qquad
+        w = \mathrm{softmax}_u\Big(\frac{\langle Q u, K u\rangle}{\sqrt H}\Big)
 
     Args:
         size: Width of the vectors, H.
@@ -28,9 +39,9 @@ class AdaptiveInformationTransfer(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        self.value = nn.Linear(size, size)  # h1
-        self.query = nn.Linear(size, size)  # h2
-        self.key = nn.Linear(size, size)  # h3
+        self.value = nn.Linear(size, size, bias=False)  # h1
+        self.query = nn.Linear(size, size, bias=False)  # h2
+        self.key = nn.Linear(size, size, bias=False)  # h3
 
     def forward(self, p: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         """``(B, H), (B, H) -> (B, H)``."""
@@ -45,7 +56,10 @@ class AITM(MultiScenarioRecommender):
 
     .. math::
         q_s = f_s(x), \qquad z_1 = q_1, \qquad
-        z_s = \mathrm{AIT}_s(g_{s-1}(z_{s-1}),\, q_s), \qquad \mathrm{logit} = t_s(z_s)
+        z_s = \mathrm{AIT}(g_{s-1}(z_{s-1}),\, q_s), \qquad \mathrm{logit} = t_s(z_s)
+
+    :math:`g` is one layer with a ReLU. All links of the chain share the attention AIT, as in the
+    authors' code.
 
     The paper's tasks are the steps of one conversion and have an order; scenarios have none of
     their own, so the chain follows their ids, which are the raw tokens in sorted order. For the
@@ -65,11 +79,12 @@ class AITM(MultiScenarioRecommender):
         # define layers and loss
         width, links = self.mlp_hidden_size[-1], range(self.n_scenarios - 1)
         self.networks = nn.ModuleList(
-            mlp([self.input_size, *self.mlp_hidden_size], self.dropout_prob)
+            network([self.input_size, *self.mlp_hidden_size], self.dropout_prob)
             for _ in range(self.n_scenarios)
         )
-        self.transfers = nn.ModuleList(nn.Linear(width, width) for _ in links)  # g
-        self.adapters = nn.ModuleList(AdaptiveInformationTransfer(width) for _ in links)
+        self.transfers = nn.ModuleList(network([width, width], self.dropout_prob) for _ in links)
+        if links:  # one scenario hands nothing on, and would leave the attention untrained
+            self.attention = AdaptiveInformationTransfer(width)
         self.towers = nn.ModuleList(
             Tower(width, self.tower_hidden_size, self.dropout_prob) for _ in range(self.n_scenarios)
         )
@@ -88,6 +103,6 @@ class AITM(MultiScenarioRecommender):
                 z = q
             else:
                 handed_on = z[len(parts[s - 1]) :]  # rows of the scenario before are done
-                z = self.adapters[s - 1](self.transfers[s - 1](handed_on), q)
+                z = self.attention(self.transfers[s - 1](handed_on), q)
             logits.append(self.towers[s](z[: len(parts[s])]))
         return groups.merge(logits)

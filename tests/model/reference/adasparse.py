@@ -12,8 +12,8 @@ def factor(model, alpha, v):
     alpha = 1.0 if model.form == "scaling" else alpha
     is_open = 1 / (1 + math.exp(-alpha * v))
     if model.form == "binarization":
-        return 1.0 if is_open >= model.epsilon else 0.0
-    if model.form == "fusion" and model.beta * is_open < model.epsilon:
+        return 1.0 if is_open > model.epsilon else 0.0
+    if model.form == "fusion" and model.beta * is_open <= model.epsilon:
         return 0.0
     return model.beta * is_open
 
@@ -27,7 +27,7 @@ def score(model, x, scenario):
         h = row
         for i in range(len(layers) + 1):
             e = w["scenario_embedding.weight"][s]
-            v = dense(w.linear(f"pruners.{i}.linear"), torch.cat([e, h]))
+            v = w[f"pruners.{i}.linear.weight"] @ torch.cat([e, h])
             h = h * torch.tensor([factor(model, alpha, n) for n in v.tolist()])
             if i < len(layers):
                 h = relu(dense(layers[i], h))

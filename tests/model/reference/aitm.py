@@ -2,7 +2,7 @@
 
 import torch
 
-from .arithmetic import dense, run_mlp, tower, weighted_sum, weights
+from .arithmetic import run_mlp, tower, weighted_sum, weights
 
 
 def score(model, x, scenario):
@@ -11,11 +11,10 @@ def score(model, x, scenario):
     for row, s in zip(x.double(), scenario.tolist(), strict=True):
         z = run_mlp(w.linear_layers("networks.0"), row)
         for t in range(1, s + 1):
-            p = dense(w.linear(f"transfers.{t - 1}"), z)
+            p = run_mlp(w.linear_layers(f"transfers.{t - 1}"), z)
             q = run_mlp(w.linear_layers(f"networks.{t}"), row)
             value, query, key = (
-                [dense(w.linear(f"adapters.{t - 1}.{h}"), u) for u in (p, q)]
-                for h in ("value", "query", "key")
+                [w[f"attention.{h}.weight"] @ u for u in (p, q)] for h in ("value", "query", "key")
             )
             weight = [(a * b).sum() / len(z) ** 0.5 for a, b in zip(query, key, strict=True)]
             z = weighted_sum(value, torch.stack(weight))

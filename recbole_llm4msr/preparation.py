@@ -90,6 +90,12 @@ def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:
         train.logger.info("Knowledge: none, so the model runs without it.")
         return
     train.logger.info(train.knowledge.summary)
+    width = train.knowledge.user.shape[1]
+    if config.place_of("knowledge_size") and width < config["knowledge_size"]:
+        train.logger.warning(
+            f"knowledge_size: {config['knowledge_size']} is more than the data has; the vectors "
+            f"are {width} wide"
+        )
     if train.knowledge.item is not None and train.knowledge.train_index is None:
         train.logger.warning(
             "item_knowledge without cross-fitting: a training row's item stands in its own user's "

@@ -221,3 +221,17 @@ def test_item_knowledge_without_folds_is_warned_of(toy, tmp_path, caplog, folds,
     result = run("LLM4MSR_STAR", "toy", config_dict={**settings, "knowledge_folds": folds})
     assert ("item_knowledge without cross-fitting" in caplog.text) is warned
     assert result["test_result"]["auc"] > 0
+
+
+def test_a_wider_knowledge_size_than_the_data_has_is_warned_of(toy, tmp_path, caplog) -> None:
+    def said() -> str:
+        return " ".join(r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+
+    settings = toy_settings(tmp_path, epochs=1, knowledge="lsa")
+    run("LLM4MSR_STAR", "toy", config_dict=settings)
+    assert "knowledge_size" not in said()  # the default is an upper limit
+    run("LLM4MSR_STAR", "toy", config_dict={**settings, "knowledge_size": 100_000})
+    assert "knowledge_size: 100000 is more than the data has; the vectors are " in said()
+    caplog.clear()
+    run("LLM4MSR_STAR", "toy", config_dict={**settings, "knowledge_size": 4})
+    assert "knowledge_size" not in said()

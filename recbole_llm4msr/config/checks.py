@@ -45,6 +45,19 @@ def check_metrics(metrics: list[str], valid_metric: str) -> None:
         )
 
 
+def whole_eval_args(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """``eval_args`` with the defaults of what they leave out, which is logged."""
+    kept = {key: value for key, value in defaults.items() if key not in given}
+    if kept:
+        getLogger().warning(
+            "eval_args: only %s given; RecBole would replace the rest by defaults that are meant "
+            "for ranking (mode: full). Kept: %s",
+            ", ".join(given),
+            kept,
+        )
+    return {**kept, **given}
+
+
 def check_evaluation(config: Any) -> None:
     """Refuse ``eval_args`` that cannot be meant, or that do not go with the metrics.
 
@@ -102,6 +115,24 @@ def _check_split(eval_args: dict[str, Any]) -> None:
         raise ConfigError(f"eval_args: group_by: {group_by!r} is neither user nor none")
     if order not in ("RO", "TO"):
         raise ConfigError(f"eval_args: order: {order!r} is neither RO (at random) nor TO (by time)")
+
+
+def use_given_data(config: Any) -> None:
+    """Read ml-100k from ``data_path`` where that holds it; RecBole reads its own copy always.
+
+    Args:
+        config: Configuration; where ``data_path`` was written and lacks ml-100k, this is logged.
+    """
+    if config.dataset != "ml-100k" or not config.place_of("data_path"):
+        return
+    folder = Path(config.external_config_dict.get("data_path", "dataset")) / "ml-100k"
+    if (folder / "ml-100k.inter").is_file():
+        config["data_path"] = str(folder)
+    else:
+        getLogger().warning(
+            "data_path: there is no %s; ml-100k is read from RecBole's own copy",
+            folder / "ml-100k.inter",
+        )
 
 
 def check_outputs(config: Any) -> None:

@@ -14,8 +14,15 @@ from recbole.evaluator import metric_types
 from recbole.utils import EvaluatorType, ModelType
 from recbole.utils.argument_list import dataset_arguments
 
-from recbole_llm4msr.config.checks import ConfigError, check_evaluation, check_metrics
+from recbole_llm4msr.config.checks import (
+    ConfigError,
+    check_evaluation,
+    check_metrics,
+    use_given_data,
+    whole_eval_args,
+)
 from recbole_llm4msr.config.command_line import convert, is_own_program, parse_options
+from recbole_llm4msr.config.effects import check_effects, settle_knowledge
 from recbole_llm4msr.config.keys import (
     keys_of,
     known_keys,
@@ -23,6 +30,7 @@ from recbole_llm4msr.config.keys import (
     recboles_files,
     unknown_keys,
 )
+from recbole_llm4msr.config.places import WrittenPlaces
 from recbole_llm4msr.config.types import fault, types_of
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
@@ -34,7 +42,7 @@ LAUNCH_KEYS = ("config_files", "nproc", "ip", "port", "world_size", "group_offse
 _DATASET_KEYS = ("SCENARIO_FIELD", "scenario_from", "eval_args")
 
 
-class Config(RecBoleConfig):
+class Config(WrittenPlaces, RecBoleConfig):
     """Configuration of a run, read like RecBole's and from the same four places.
 
     Later ones win: RecBole's defaults < ``properties/overall.yaml`` and ``knowledge.yaml`` <
@@ -44,7 +52,7 @@ class Config(RecBoleConfig):
     The arguments are those of :class:`recbole.config.Config`.
 
     Raises:
-        ConfigError: A key is unknown, or a setting contradicts another.
+        ConfigError: A key is unknown, a setting contradicts another, or has no effect in this run.
         ValueError: There is no such model.
     """
 
@@ -55,8 +63,8 @@ class Config(RecBoleConfig):
         config_file_list: list[str] | None = None,
         config_dict: dict[str, Any] | None = None,
     ) -> None:
-        self._sources: dict[str, str] = {}  # key -> where it was given, for messages
-        super().__init__(model, dataset, config_file_list, config_dict)
+        WrittenPlaces.__init__(self)
+        RecBoleConfig.__init__(self, model, dataset, config_file_list, config_dict)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -67,13 +75,15 @@ class Config(RecBoleConfig):
                 dataset_arguments.append(key)
 
     def _load_config_files(self, file_list: list[str] | None) -> dict[str, Any]:
+        filled = []  # RecBole fails on a file that says nothing
         for file in file_list or []:
             given = self._read_yaml(Path(file))
-            self._sources.update(dict.fromkeys(given, str(file)))
-        return super()._load_config_files(file_list)
+            self.add_place(str(file), given)
+            filled += [file] if given else []
+        return super()._load_config_files(filled)
 
     def _load_variable_config_dict(self, config_dict: dict[str, Any] | None) -> dict[str, Any]:
-        self._sources.update(dict.fromkeys(config_dict or {}, "config_dict"))
+        self.add_place("config_dict", config_dict or {})
         return super()._load_variable_config_dict(dict(config_dict or {}))
 
     def _load_cmd_line(self) -> dict[str, Any]:
@@ -89,7 +99,7 @@ class Config(RecBoleConfig):
             options = {key: value for key, value in options.items() if key in known_keys()}
         for key in LAUNCH_KEYS:
             options.pop(key, None)
-        self._sources.update(dict.fromkeys(options, "command line"))
+        self.add_place("command line", options)
         return self._convert_config_dict(options)
 
     def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
@@ -143,7 +153,7 @@ class Config(RecBoleConfig):
         own = Path(data_path) / dataset / f"{dataset}.yaml"
         files.append(own)
         if own.is_file():
-            self._sources |= dict.fromkeys(self._read_yaml(own), str(own))
+            self.add_weakest_place(str(own), self._read_yaml(own))
         return [file for file in files if file.is_file()]
 
     def _refuse_unknown_keys(self, model_class: type) -> None:
@@ -197,17 +207,8 @@ class Config(RecBoleConfig):
             return final
         given = self.external_config_dict.get("eval_args")
         if isinstance(given, dict):
-            kept = {
-                k: v for k, v in self.internal_config_dict["eval_args"].items() if k not in given
-            }
-            if kept:
-                getLogger().warning(
-                    "eval_args: only %s given; RecBole would replace the rest by defaults that "
-                    "are meant for ranking (mode: full). Kept: %s",
-                    ", ".join(given),
-                    kept,
-                )
-            final["eval_args"] = {**kept, **given}
+            final["eval_args"] = whole_eval_args(given, self.internal_config_dict["eval_args"])
+        settle_knowledge(self, final)
         wanted = (self.model_class, final.get("SCENARIO_FIELD"))
         if issubclass(wanted[0], LLM4MSR | MultiScenarioRecommender) and not wanted[1]:
             raise ConfigError(f"{self.model} needs scenarios: set SCENARIO_FIELD")
@@ -252,4 +253,6 @@ class Config(RecBoleConfig):
             raise ConfigError(f"eval_args, metrics: {error}") from error
         if hides_gauc:
             final["metrics"] = list(metrics)
+        use_given_data(self)
         check_evaluation(self)
+        check_effects(self)

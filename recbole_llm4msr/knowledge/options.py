@@ -87,10 +87,14 @@ class KnowledgeOptions:
     def from_config(cls, config: Settings) -> KnowledgeOptions:
         """Read the keys out of ``config``; a key that is None keeps its default.
 
+        An ``llm`` without ``knowledge`` is itself what makes the vectors.
+
         Raises:
             KnowledgeError: A value is not one of the choices, not of its type, or out of range.
         """
         given = {f.name: config[f.name] for f in fields(cls)}
+        if given["knowledge"] is None and given["llm"] is not None:
+            given["knowledge"] = knowledge_of_llm(given["endpoint_url"])
         options = cls(**{k: _typed(cls, k, v) for k, v in given.items() if v is not None})
         options._check()
         return options
@@ -118,6 +122,11 @@ class KnowledgeOptions:
     def as_dict(self) -> dict[str, Any]:
         """All options as plain values, for a manifest."""
         return asdict(self)
+
+
+def knowledge_of_llm(endpoint_url: str | None) -> str:
+    """The kind of knowledge that ``llm`` means by itself."""
+    return "endpoint" if endpoint_url else "transformers"
 
 
 def _typed(cls: type[KnowledgeOptions], key: str, value: Any) -> Any:

@@ -13,6 +13,14 @@ from recbole_llm4msr.model.balance import ScenarioLoss
 from recbole_llm4msr.model.rare import share_rare_rows
 
 
+def no_logits(x: torch.Tensor) -> torch.Tensor:
+    """Logits of a batch without rows, ``(0, D) -> (0,)``, through which gradients reach ``x``.
+
+    Layers are not run on it: a mean over no rows (batch normalisation, a penalty) is not a number.
+    """
+    return x.sum(dim=1)
+
+
 class MultiScenarioRecommender(ContextRecommender):
     r"""A context-aware recommender that serves several scenarios with one set of embeddings.
 
@@ -97,8 +105,9 @@ class MultiScenarioRecommender(ContextRecommender):
         raise NotImplementedError(f"{type(self).__name__} has to define score(x, scenario)")
 
     def forward(self, interaction: Interaction) -> torch.Tensor:
-        """Logits of a batch, shape ``(B,)``."""
-        return self.score(self.embed(interaction), self.scenario_of(interaction))
+        """Logits of a batch, shape ``(B,)``; :meth:`score` does not run without rows."""
+        x = self.embed(interaction)  # (B, D)
+        return self.score(x, self.scenario_of(interaction)) if len(x) else no_logits(x)
 
     def loss_of(self, logit: torch.Tensor, interaction: Interaction) -> torch.Tensor:
         """The loss of a batch with these logits, a scalar; LLM4MSR calls it with its own logits.
@@ -107,9 +116,13 @@ class MultiScenarioRecommender(ContextRecommender):
         """
         return self.loss(logit, interaction[self.LABEL], self.scenario_of(interaction))
 
+    def batch_loss(self, logit: torch.Tensor, interaction: Interaction) -> torch.Tensor:
+        """:meth:`loss_of` these logits, and zero, with a gradient, for a batch without rows."""
+        return self.loss_of(logit, interaction) if len(logit) else logit.sum()
+
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
         """Mean binary cross entropy of the batch (on logits, so that mixed precision works)."""
-        return self.loss_of(self.forward(interaction), interaction)
+        return self.batch_loss(self.forward(interaction), interaction)
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Click probabilities, shape ``(B,)``."""

@@ -43,7 +43,7 @@ class FullWeight(nn.Module):
             return users.times(weight.transpose(1, 2), x)
         if users is not None:
             code = users.spread(code)
-        products = (x @ self.basis).view(len(x), -1, self.size)  # (B, K + 1, D)
+        products = (x @ self.basis).view(-1, code.shape[1], self.size)  # (B, K + 1, D)
         return torch.einsum("bk,bkd->bd", code, products)
 
     def _once_per_user(self, n_rows: int, users: BatchUsers) -> bool:

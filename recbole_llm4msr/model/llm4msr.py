@@ -16,7 +16,7 @@ from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.utils import InputType, ModelType
 from torch import nn
 
-from recbole_llm4msr.model.base import MultiScenarioRecommender
+from recbole_llm4msr.model.base import MultiScenarioRecommender, no_logits
 from recbole_llm4msr.model.groups import ScenarioGroups
 from recbole_llm4msr.model.item_meta import ItemMetaNetwork
 from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
@@ -186,6 +186,8 @@ class LLM4MSR(AbstractRecommender):
         if self.user_meta is None and self.scenario_meta is None and self.item_meta is None:
             return self.backbone(interaction)
         x = self.backbone.embed(interaction)  # (B, D)
+        if not len(x):
+            return no_logits(x)
         if self.user_meta is not None or self.item_meta is not None:
             # Before the rows are sorted by scenario, while those of a user stand together.
             index = self.knowledge_index(interaction)  # (B,)
@@ -214,7 +216,7 @@ class LLM4MSR(AbstractRecommender):
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
         """The backbone's own loss on the logits of the whole model."""
-        return self.backbone.loss_of(self.forward(interaction), interaction)
+        return self.backbone.batch_loss(self.forward(interaction), interaction)
 
     def predict(self, interaction: Interaction) -> torch.Tensor:
         """Click probabilities, shape ``(B,)``."""

@@ -181,7 +181,7 @@ class ScenarioMetaNetwork(nn.Module):
         # Unbound once: a gradient through generated[s] would be a full tensor for every scenario.
         generated = self.generate(self.encoder(knowledge)).unbind()  # S times (numbers,)
         logits = [self._tower(x, own) for x, own in zip(parts, generated, strict=True) if len(x)]
-        return torch.cat(logits) if logits else parts[0].new_zeros(0)
+        return torch.cat(logits) if logits else self._tower(parts[0], generated[0])
 
     def _tower(self, x: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:
         numbers = generated.split(self.numbers)

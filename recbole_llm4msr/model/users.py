@@ -75,7 +75,7 @@ class BatchUsers:
         if len(owner) > len(self):
             matrices = matrices.index_select(0, owner)
         padded = x.new_zeros(len(owner) * self.block_rows, x.shape[1]).index_copy(0, place, x)
-        padded = padded.view(len(owner), self.block_rows, -1)
+        padded = padded.view(len(owner), self.block_rows, x.shape[1])
         return (padded @ matrices.transpose(1, 2)).flatten(end_dim=1).index_select(0, place)
 
 
@@ -118,15 +118,15 @@ def generated_times(
         x: Rows, shape ``(B, Q)``.
         users: The users of the batch, where the codes are theirs.
     """
-    width = x.shape[1]
+    shape = (-1, generator.out_features // x.shape[1], x.shape[1])  # of matrices, even of none
     if users is not None:
-        matrices = generator(code).view(len(code), -1, width)
+        matrices = generator(code).view(shape)
         if _copies_pay(matrices, users):
             return each_times(users.spread(matrices), x)
         return users.times(matrices, x)
     step = _CPU_ROWS if x.device.type == "cpu" else max(1, len(x))
     products = [
-        each_times(generator(part).view(len(part), -1, width), rows)
+        each_times(generator(part).view(shape), rows)
         for part, rows in zip(code.split(step), x.split(step), strict=True)
     ]
     return products[0] if len(products) == 1 else torch.cat(products)

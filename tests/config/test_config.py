@@ -211,3 +211,22 @@ def test_the_callers_dict_is_not_changed() -> None:
     settings = {"learning_rate": "0.01"}
     assert Config("STAR", "ml-100k", None, settings)["learning_rate"] == 0.01
     assert settings == {"learning_rate": "0.01"}
+
+
+def test_ml_100k_is_read_from_data_path_where_that_has_it(tmp_path, caplog, command_line) -> None:
+    command_line()
+    config = Config("STAR", "ml-100k")
+    assert "dataset_example" in config["data_path"]
+    assert caplog.text == ""
+    config = Config("STAR", "ml-100k", None, {"data_path": str(tmp_path)})
+    assert "dataset_example" in config["data_path"]
+    assert (
+        f"data_path: there is no {tmp_path}/ml-100k/ml-100k.inter; ml-100k is read from RecBole's "
+        "own copy" in caplog.text
+    )
+    (tmp_path / "ml-100k").mkdir()
+    (tmp_path / "ml-100k" / "ml-100k.inter").write_text("")
+    caplog.clear()
+    config = Config("STAR", "ml-100k", None, {"data_path": str(tmp_path)})
+    assert config["data_path"] == str(tmp_path / "ml-100k")
+    assert caplog.text == ""

@@ -26,6 +26,16 @@ def test_values_of_a_command_line_get_their_types():
     assert options.endpoint_timeout == 5.0
 
 
+def test_an_llm_without_knowledge_is_used() -> None:
+    def kind(**keys: str) -> str:
+        return KnowledgeOptions.from_config(Settings(keys)).knowledge
+
+    assert kind() == "lsa"
+    assert kind(llm="m") == "transformers"
+    assert kind(llm="m", endpoint_url="http://u") == "endpoint"
+    assert kind(llm="m", knowledge="lsa") == "lsa"
+
+
 @pytest.mark.parametrize(
     ("keys", "words"),
     [

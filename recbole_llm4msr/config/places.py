@@ -1,0 +1,40 @@
+"""Where the user wrote the settings of a run, and which of these places is stronger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class WrittenPlaces:
+    """The part of a configuration that knows where its settings were written.
+
+    Places are files, ``config_dict`` and ``command line``. What is held are plain values, which a
+    checkpoint may hold too.
+    """
+
+    def __init__(self) -> None:
+        self._sources: dict[str, str] = {}  # key -> the strongest place it was written in
+        self._places: list[str] = []  # those places, the weakest first
+
+    def add_place(self, place: str, keys: Iterable[str]) -> None:
+        """Note that ``place``, stronger than those before, holds ``keys``."""
+        self._places.append(place)
+        self._sources.update(dict.fromkeys(keys, place))
+
+    def add_weakest_place(self, place: str, keys: Iterable[str]) -> None:
+        """Note that ``place``, weaker than those before, holds ``keys``."""
+        self._places.insert(0, place)
+        self._sources = dict.fromkeys(keys, place) | self._sources
+
+    def written_as(self, key: str, other: str) -> None:
+        """Let ``key`` count as written where ``other`` is, which decides its value."""
+        self._sources[key] = self._sources[other]
+
+    def place_of(self, key: str) -> str | None:
+        """The strongest place in which the user wrote a key; ``None`` for a default."""
+        return self._sources.get(key)
+
+    def strength_of(self, key: str) -> int:
+        """Rank of that place among those of this run, the weakest 0; -1 for a default."""
+        place = self.place_of(key)
+        return max((rank for rank, of in enumerate(self._places) if of == place), default=-1)

@@ -171,22 +171,19 @@ class Workbench:
         self, plan: PromptPlan, shard: Shard | None = None, show_progress: bool = True
     ) -> BuildReport:
         """Encode what the store lacks of a plan."""
-        reports = [
-            build_vectors(
+        prompts = {self.encoder: plan.user_and_item_prompts()}
+        prompts.setdefault(self.scenario_encoder(plan), []).extend(plan.scenarios)
+        report = BuildReport()
+        for encoder, texts in prompts.items():
+            report += build_vectors(
                 encoder,
-                prompts,
+                texts,
                 self.shelf_of(encoder),
                 chunk_tokens=self.options.knowledge_chunk_tokens,
                 shard=shard,
                 keep_prompts=self.options.knowledge_keep_prompts,
                 show_progress=show_progress,
             )
-            for encoder, prompts in (
-                (self.encoder, plan.user_and_item_prompts()),
-                (self.scenario_encoder(plan), plan.scenarios),
-            )
-        ]
-        report = reports[0] + reports[1]
         if report.truncated:
             logger.warning(
                 "%d of %d prompts were longer than %d tokens and were cut; lower prompt_history "

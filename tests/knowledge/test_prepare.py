@@ -273,7 +273,8 @@ def test_a_single_scenario_and_a_single_user_work(settings):
     found = prepare_knowledge(settings(item_knowledge=True, knowledge_folds=2), history)
     assert found.user.shape[1] >= 1
     assert np.isfinite(found.user.numpy()).all()
-    assert found.scenario.shape == (1, 1)
+    assert found.scenario.shape == (1, 128)
+    assert found.scenario.abs().max() > 0
 
 
 def test_real_rows_of_three_departments(real_data, settings):

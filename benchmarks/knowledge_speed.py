@@ -19,7 +19,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from recbole_llm4msr.knowledge import KnowledgeOptions
-from recbole_llm4msr.knowledge.pretrained import PretrainedEncoder, Tokenised
+from recbole_llm4msr.knowledge.encoders.huggingface.encoder import PretrainedEncoder, Tokenised
 
 SHAPES = {  # of Qwen2-0.5B and Qwen2.5-7B
     "0.5B": {

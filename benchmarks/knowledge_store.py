@@ -39,7 +39,7 @@ class Clock:
 
 
 def ours(folder: Path, users: list[str]) -> None:
-    from recbole_llm4msr.knowledge.store import KnowledgeStore, keys_of
+    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of
 
     identity = {"encoder": "benchmark"}
     draw = np.random.default_rng(0)
@@ -56,8 +56,8 @@ def ours(folder: Path, users: list[str]) -> None:
 
 def run(folder: Path, users: list[str]) -> None:
     """What a run loads: the vectors in the order of the ids, prepared once."""
-    from recbole_llm4msr.knowledge.assemble import Assembled, Coverage
-    from recbole_llm4msr.knowledge.prepared import load_prepared, save_prepared
+    from recbole_llm4msr.knowledge.store.prepared import load_prepared, save_prepared
+    from recbole_llm4msr.knowledge.vectors.by_id import Assembled, Coverage
 
     draw = np.random.default_rng(0)
     vectors = draw.standard_normal((len(users) + 1, WIDTH), dtype=np.float32).astype(np.float16)

@@ -8,7 +8,7 @@ from recbole_llm4msr import compat
 
 compat.apply()
 
-from recbole_llm4msr.publish import publish  # noqa: E402  (RecBole has to be importable first)
+from recbole_llm4msr.run.registration import publish  # noqa: E402  (RecBole has to be importable first)
 
 publish()
 
@@ -21,13 +21,13 @@ from recbole_llm4msr.model import (  # noqa: E402
     get_model,
     register_backbone,
 )
-from recbole_llm4msr.preparation import data_preparation  # noqa: E402
 from recbole_llm4msr.quick_start import (  # noqa: E402
     load_data_and_model,
     objective_function,
     run,
 )
-from recbole_llm4msr.trainer import get_trainer  # noqa: E402
+from recbole_llm4msr.run.preparation import data_preparation  # noqa: E402
+from recbole_llm4msr.training.trainer import get_trainer  # noqa: E402
 
 __all__ = [
     "LLM4MSR",

@@ -80,11 +80,11 @@ def _command(name: str, arguments: list[str]) -> None:
     if name == "convert":
         from dataset_converters.cli import app
     elif name == "knowledge":
-        from recbole_llm4msr.knowledge.cli import app
+        from recbole_llm4msr.cli.knowledge import app
     elif name == "tune":
-        from recbole_llm4msr.benchmark.cli import tune_app as app
+        from recbole_llm4msr.cli.benchmark import tune_app as app
     else:
-        from recbole_llm4msr.benchmark.cli import benchmark_app as app
+        from recbole_llm4msr.cli.benchmark import benchmark_app as app
     app(arguments, prog_name=f"recbole-llm4msr {name}")
 
 

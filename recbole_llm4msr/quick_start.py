@@ -15,17 +15,18 @@ from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
 from recbole.utils import ModelType, get_flops, init_logger, init_seed
 
-from recbole_llm4msr import compat, report
+from recbole_llm4msr import compat
 from recbole_llm4msr.config import Config, ConfigError
 from recbole_llm4msr.config.checks import check_outputs
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
-from recbole_llm4msr.distributed import first_process_first
 from recbole_llm4msr.evaluation import save_predictions
-from recbole_llm4msr.launch import in_processes
 from recbole_llm4msr.model import backbone_of, get_model
-from recbole_llm4msr.model.rare import share_rare_rows
-from recbole_llm4msr.preparation import data_preparation
-from recbole_llm4msr.trainer import get_trainer
+from recbole_llm4msr.model.shared_rows import share_rare_rows
+from recbole_llm4msr.run import report
+from recbole_llm4msr.run.preparation import data_preparation
+from recbole_llm4msr.run.processes import in_processes
+from recbole_llm4msr.training.trainer import get_trainer
+from recbole_llm4msr.util.collectives import first_process_first
 
 
 class _Phases(dict):

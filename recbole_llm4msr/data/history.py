@@ -7,14 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
+from recbole.data.dataset import Dataset
 
 from recbole_llm4msr.data.atomic import AtomicFileError, read_atomic, read_header
-
-if TYPE_CHECKING:
-    from recbole_llm4msr.data.dataset import MultiScenarioDataset
 
 #: Column of the interactions that holds their times in full while they are ordered and split:
 #: RecBole's tensors are float32, in which today's seconds are rounded to two minutes.
@@ -78,7 +75,7 @@ class TrainingHistory:
         return digest.hexdigest()
 
 
-def history_of(split: MultiScenarioDataset) -> TrainingHistory:
+def history_of(split: Dataset) -> TrainingHistory:
     """The rows of a training split in raw tokens.
 
     Item texts and user profiles are read from the atomic files by raw token, so that they need not
@@ -124,7 +121,7 @@ def field_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
     return tuple(str(field) for field in given or ())
 
 
-def _items(split: MultiScenarioDataset, seen: pl.DataFrame) -> pl.DataFrame:
+def _items(split: Dataset, seen: pl.DataFrame) -> pl.DataFrame:
     """What the ``.item`` file says of the items in the column ``item`` of ``seen``.
 
     Its columns are ``item_text_fields``, without a choice all texts (``token_seq``), and
@@ -147,12 +144,12 @@ def _items(split: MultiScenarioDataset, seen: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _file(split: MultiScenarioDataset, suffix: str) -> Path:
+def _file(split: Dataset, suffix: str) -> Path:
     return Path(split.dataset_path) / f"{split.dataset_name}.{suffix}"
 
 
 def _texts(
-    split: MultiScenarioDataset, suffix: str, key: str, fields: Sequence[str], named_by: str
+    split: Dataset, suffix: str, key: str, fields: Sequence[str], named_by: str
 ) -> pl.DataFrame | None:
     """Columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
 

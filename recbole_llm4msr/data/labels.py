@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from recbole_llm4msr.data.dataset import MultiScenarioDataset
+from recbole.data.dataset import Dataset
 
 #: Metrics that take a label for a class.
 _OF_CLASSES = {"auc", "gauc", "logloss"}
@@ -13,7 +10,7 @@ _OF_CLASSES = {"auc", "gauc", "logloss"}
 _REMEDY = "make labels of another field (threshold: {rating: 4}), or name theirs (LABEL_FIELD)"
 
 
-def check_labels(dataset: MultiScenarioDataset) -> None:
+def check_labels(dataset: Dataset) -> None:
     """Look at the labels of a data set that has been read.
 
     Raises:

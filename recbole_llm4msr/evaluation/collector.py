@@ -6,7 +6,7 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.evaluator.collector import Collector, DataStruct
 
-from recbole_llm4msr.distributed import gather_split
+from recbole_llm4msr.util.collectives import gather_split
 
 
 class ScenarioCollector(Collector):

@@ -22,10 +22,10 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from recbole_llm4msr.knowledge.batching import plan_chunks
-from recbole_llm4msr.knowledge.encoder import Encoder
+from recbole_llm4msr.knowledge.encoders.base import Encoder
+from recbole_llm4msr.knowledge.encoders.huggingface.batching import plan_chunks
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store import Shelf, keys_of, sortable
+from recbole_llm4msr.knowledge.store.chunks import Shelf, keys_of, sortable
 
 LIBRARIES = ("torch", "transformers", "scikit-learn", "numpy", "polars")
 

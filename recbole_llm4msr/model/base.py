@@ -9,8 +9,8 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import ContextRecommender
 
-from recbole_llm4msr.model.balance import ScenarioLoss
-from recbole_llm4msr.model.rare import share_rare_rows
+from recbole_llm4msr.model.losses import ScenarioLoss
+from recbole_llm4msr.model.shared_rows import share_rare_rows
 
 
 def no_logits(x: torch.Tensor) -> torch.Tensor:

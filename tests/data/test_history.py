@@ -7,7 +7,7 @@ import pytest
 from recbole_llm4msr import Config, create_dataset, data_preparation, run
 from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, field_names
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
-from recbole_llm4msr.knowledge.profiles import item_texts
+from recbole_llm4msr.knowledge.prompts.histories import item_texts
 from recbole_llm4msr.quick_start import training_history
 from tests.toy import toy_settings
 

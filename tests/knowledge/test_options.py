@@ -5,8 +5,7 @@ import pytest
 import yaml
 
 from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions
-
-from .conftest import Settings
+from tests.knowledge.conftest import Settings
 
 PROPERTIES = Path(__file__).parents[2] / "properties"
 

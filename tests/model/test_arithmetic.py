@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from recbole_llm4msr.model import arithmetic
-from recbole_llm4msr.model.arithmetic import each_times, stable_order, tanh_
+from recbole_llm4msr.model.layers import kernels as arithmetic
+from recbole_llm4msr.model.layers.kernels import each_times, stable_order, tanh_
 
 from .small import many_ids
 

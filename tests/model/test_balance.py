@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from recbole_llm4msr import data_preparation
-from recbole_llm4msr.model.balance import scenario_weights
+from recbole_llm4msr.model.losses import scenario_weights
 
 from .small import perturb
 

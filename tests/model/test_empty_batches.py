@@ -8,10 +8,10 @@ import itertools
 import pytest
 import torch
 
-from recbole_llm4msr.model.generated import generated_weight
-from recbole_llm4msr.model.item_meta import ItemMetaNetwork
-from recbole_llm4msr.model.meta import ScenarioMetaNetwork, UserMetaNetwork
-from recbole_llm4msr.model.users import BatchUsers
+from recbole_llm4msr.model.llm4msr.generated import generated_weight
+from recbole_llm4msr.model.llm4msr.item_meta import ItemMetaNetwork
+from recbole_llm4msr.model.llm4msr.scenario_meta import ScenarioMetaNetwork, UserMetaNetwork
+from recbole_llm4msr.model.llm4msr.users import BatchUsers
 
 from .cases import MODELS
 from .small import SmallData, rows

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from recbole_llm4msr.model import groups
-from recbole_llm4msr.model.groups import ScenarioGroups
+from recbole_llm4msr.model.layers import groups
+from recbole_llm4msr.model.layers.groups import ScenarioGroups
 
 from .small import many_ids
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from recbole_llm4msr.model.item_meta import ItemMetaNetwork
+from recbole_llm4msr.model.llm4msr.item_meta import ItemMetaNetwork
 
 from .small import perturb
 from .test_every_model import close, train_steps

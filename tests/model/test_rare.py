@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recbole_llm4msr import get_trainer, load_data_and_model, run
-from recbole_llm4msr.model.rare import SharedRows
+from recbole_llm4msr.model.shared_rows import SharedRows
 from tests.toy import toy_settings, write_toy
 
 

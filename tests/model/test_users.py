@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from recbole_llm4msr.model.generated import generated_weight
-from recbole_llm4msr.model.meta import UserMetaNetwork
-from recbole_llm4msr.model.users import BatchUsers, users_of
+from recbole_llm4msr.model.llm4msr.generated import generated_weight
+from recbole_llm4msr.model.llm4msr.user_meta import UserMetaNetwork
+from recbole_llm4msr.model.llm4msr.users import BatchUsers, users_of
 
 from .small import perturb, rows
 

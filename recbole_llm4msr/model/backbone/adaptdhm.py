@@ -11,9 +11,9 @@ import torch
 
 from recbole_llm4msr.model.backbone.star import StarNetwork
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, init_weights
+from recbole_llm4msr.model.layers.mlp import ScenarioGroups, init_weights
+from recbole_llm4msr.model.layers.routing import ClusterRouting
 from recbole_llm4msr.model.registry import register_backbone
-from recbole_llm4msr.model.routing import ClusterRouting
 
 
 @register_backbone
@@ -26,7 +26,7 @@ class AdaptDHM(MultiScenarioRecommender):
 
     A row runs its own cluster's network only. The scenario has no layers of its own: it is a field
     of the row, and so part of what is clustered. For the routing see
-    :class:`~recbole_llm4msr.model.routing.ClusterRouting`.
+    :class:`~recbole_llm4msr.model.layers.routing.ClusterRouting`.
     """
 
     def __init__(self, config, dataset) -> None:

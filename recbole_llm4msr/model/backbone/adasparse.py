@@ -14,7 +14,7 @@ from recbole.data.interaction import Interaction
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import init_weights
+from recbole_llm4msr.model.layers.mlp import init_weights
 from recbole_llm4msr.model.registry import register_backbone
 
 #: The paper's three kinds of weighting factor.

@@ -10,9 +10,9 @@ from __future__ import annotations
 import torch
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import PerScenario, ScenarioGroups, Tower, init_weights
+from recbole_llm4msr.model.layers.mlp import PerScenario, ScenarioGroups, Tower, init_weights
+from recbole_llm4msr.model.layers.routing import ClusterRouting
 from recbole_llm4msr.model.registry import register_backbone
-from recbole_llm4msr.model.routing import ClusterRouting
 
 
 @register_backbone
@@ -24,8 +24,8 @@ class ADL(MultiScenarioRecommender):
     The shared network t runs every row, the network :math:`t_j` of a cluster the rows routed
     there. The scenario is a field of the row, and so part of what is clustered. The routing is
     that of AdaptDHM, by the same authors
-    (:class:`~recbole_llm4msr.model.routing.ClusterRouting`); where AdaptDHM multiplies shared and
-    specific weights, the two networks here are added. That sum is our reading of the paper's
+    (:class:`~recbole_llm4msr.model.layers.routing.ClusterRouting`); where AdaptDHM multiplies shared
+    and specific weights, the two networks here are added. That sum is our reading of the paper's
     "commonalities and distinctions": its short format leaves the fusion open.
     """
 

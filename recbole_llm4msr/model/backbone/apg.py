@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, init_weights
+from recbole_llm4msr.model.layers.mlp import ScenarioGroups, init_weights
 from recbole_llm4msr.model.registry import register_backbone
 
 

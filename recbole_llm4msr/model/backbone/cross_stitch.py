@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import PerScenario, ScenarioGroups, Tower, init_weights, mlp
+from recbole_llm4msr.model.layers.mlp import PerScenario, ScenarioGroups, Tower, init_weights, mlp
 from recbole_llm4msr.model.registry import register_backbone
 
 

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recbole_llm4msr.model.arithmetic import each_times
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, init_weights
+from recbole_llm4msr.model.layers.kernels import each_times
+from recbole_llm4msr.model.layers.mlp import ScenarioGroups, init_weights
 from recbole_llm4msr.model.registry import register_backbone
 
 

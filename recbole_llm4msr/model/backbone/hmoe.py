@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recbole_llm4msr.model.backbone.mmoe import MMoE
-from recbole_llm4msr.model.layers import PerScenario, ScenarioGroups, init_weights, mix
+from recbole_llm4msr.model.layers.mlp import PerScenario, ScenarioGroups, init_weights, mix
 from recbole_llm4msr.model.registry import register_backbone
 
 

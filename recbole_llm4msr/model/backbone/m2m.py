@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import Experts, ScenarioGroups, Tower, init_weights, mix
+from recbole_llm4msr.model.layers.mlp import Experts, ScenarioGroups, Tower, init_weights, mix
 from recbole_llm4msr.model.registry import register_backbone
 
 #: Slope of every LeakyReLU for negative inputs.

@@ -12,7 +12,14 @@ from torch import nn
 
 from recbole_llm4msr.model.backbone.star import StarLinear
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import PerScenario, ScenarioGroups, Tower, init_weights, mix, mlp
+from recbole_llm4msr.model.layers.mlp import (
+    PerScenario,
+    ScenarioGroups,
+    Tower,
+    init_weights,
+    mix,
+    mlp,
+)
 from recbole_llm4msr.model.registry import register_backbone
 
 

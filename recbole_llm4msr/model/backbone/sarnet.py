@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import (
+from recbole_llm4msr.model.layers.mlp import (
     Experts,
     PerScenario,
     ScenarioGroups,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import ScenarioGroups, Tower, init_weights, mlp
+from recbole_llm4msr.model.layers.mlp import ScenarioGroups, Tower, init_weights, mlp
 from recbole_llm4msr.model.registry import register_backbone
 
 

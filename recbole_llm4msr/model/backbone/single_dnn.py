@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers import Tower, init_weights
+from recbole_llm4msr.model.layers.mlp import Tower, init_weights
 from recbole_llm4msr.model.registry import register_backbone
 
 

@@ -1,1 +1,0 @@
-"""Comparison of models: studies, runs, tuning, statistics, tables and plots."""

@@ -1,0 +1,1 @@
+"""Loaders: packed batches, blocks of a user's rows, sampling by scenario."""

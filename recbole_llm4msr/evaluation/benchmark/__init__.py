@@ -1,0 +1,1 @@
+"""Comparing models: plan, execution, statistics, report."""

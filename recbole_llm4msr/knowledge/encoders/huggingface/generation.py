@@ -1,0 +1,130 @@
+"""The published procedure, batched: decode, keep the last step's hidden state and the text.
+
+Reference:
+    Wang et al., "LLM4MSR: An LLM-Enhanced Paradigm for Multi-Scenario Recommendation", CIKM 2024.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from recbole_llm4msr.knowledge.encoders.huggingface.batching import plan_batches
+
+
+class Generation:
+    """Decodes an answer to every prompt.
+
+    Args:
+        model: A causal language model with its head.
+        tokenizer: Turns answers into texts, and says which tokens end and pad.
+        budget: Tokens of a batch, prompts and answers together.
+        max_tokens: Most tokens of an answer.
+        temperature: 0 decodes greedily.
+        seed: Of the samples. A prompt's sample depends on the seed and the prompt alone, never
+            on the batch it happens to be in.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        tokenizer: Any,
+        *,
+        budget: int,
+        max_tokens: int,
+        temperature: float = 0.0,
+        seed: int = 0,
+    ) -> None:
+        self.model, self.tokenizer, self.budget = model, tokenizer, budget
+        self.max_tokens, self.temperature, self.seed = max_tokens, temperature, seed
+        self.device = next(model.parameters()).device
+
+    @torch.inference_mode()
+    def batches(
+        self, ids: Sequence[list[int]]
+    ) -> Iterator[tuple[np.ndarray, torch.Tensor, list[str]]]:
+        """Yield the rows of every batch with their last states (B, d) and texts."""
+        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+        for rows in plan_batches(lengths + self.max_tokens, self.budget):
+            states, texts = self._decode([ids[row] for row in rows])
+            yield rows, states, texts
+
+    def _decode(self, ids: list[list[int]]) -> tuple[torch.Tensor, list[str]]:
+        from transformers import GenerationConfig, LogitsProcessorList
+
+        pad = self._pad()
+        longest = max(map(len, ids))
+        tokens = torch.full((len(ids), longest), pad)
+        mask = torch.zeros(len(ids), longest, dtype=torch.long)
+        for row, prompt in enumerate(ids):  # padded in front: all answers start together
+            tokens[row, longest - len(prompt) :] = torch.tensor(prompt)
+            mask[row, longest - len(prompt) :] = 1
+        processors = []
+        if self.temperature > 0:
+            processors.append(_Sampling(ids, self.temperature, self.seed))
+        settings = GenerationConfig(
+            max_new_tokens=self.max_tokens,
+            do_sample=False,
+            pad_token_id=pad,
+            eos_token_id=self._ends(),
+        )
+        states: list[torch.Tensor] = []  # of every step, (B, d)
+        hook = self.model.base_model.register_forward_hook(
+            lambda _, __, out: states.append(out.last_hidden_state[:, -1].float().cpu())
+        )
+        try:
+            whole = self.model.generate(
+                input_ids=tokens.to(self.device),
+                attention_mask=mask.to(self.device),
+                generation_config=settings,
+                logits_processor=LogitsProcessorList(processors),
+            )
+        finally:
+            hook.remove()
+        answers = whole[:, longest:].cpu()  # (B, steps)
+        last = self._last_steps(answers)
+        kept = torch.stack([states[step][row] for row, step in enumerate(last)])
+        cut = [answer[: step + 1] for answer, step in zip(answers, last, strict=True)]
+        return kept, self.tokenizer.batch_decode(cut, skip_special_tokens=True)
+
+    def _last_steps(self, answers: torch.Tensor) -> list[int]:
+        """The step that decoded each answer's last token: its end token, or the limit."""
+        ends = torch.isin(answers, torch.tensor(self._ends()))
+        first = torch.where(
+            ends.any(dim=1), ends.int().argmax(dim=1), torch.tensor(answers.shape[1] - 1)
+        )
+        return first.tolist()
+
+    def _ends(self) -> list[int]:
+        known = self.model.generation_config.eos_token_id
+        ends = known if isinstance(known, list) else [known]
+        return sorted({end for end in [*ends, self.tokenizer.eos_token_id] if end is not None})
+
+    def _pad(self) -> int:
+        pad = self.tokenizer.pad_token_id
+        return pad if pad is not None else (self._ends() or [0])[0]
+
+
+class _Sampling:
+    """Adds Gumbel noise to the scores, so that the largest is a sample at this temperature.
+
+    Every prompt has a generator of its own, seeded by what the prompt says.
+    """
+
+    def __init__(self, ids: list[list[int]], temperature: float, seed: int) -> None:
+        self.temperature = temperature
+        self.generators = []
+        for prompt in ids:
+            digest = hashlib.sha256(f"{seed}\x1f{prompt}".encode()).digest()
+            number = int.from_bytes(digest[:8], "big") >> 1
+            self.generators.append(torch.Generator().manual_seed(number))
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        noise = torch.stack(
+            [torch.empty(scores.shape[1]).exponential_(generator=g) for g in self.generators]
+        )
+        return scores.float() / self.temperature - noise.log().to(scores.device)

@@ -1,0 +1,172 @@
+"""One forward pass over each prompt, in the layout that is fast: padded, prefix shared or packed.
+
+All layouts give the same vectors; they differ in what is computed twice or for nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from recbole_llm4msr.knowledge.encoders.huggingface.batching import plan_batches
+
+AGREEMENT = 0.999  # cosine a shared prefix must reach in its first batch, far below what it has
+logger = logging.getLogger(__name__)
+
+
+class Prefill:
+    """Runs a model over prompts and pools its last states.
+
+    Args:
+        model: Called with ``input_ids`` (B, L), gives ``last_hidden_state`` (B, L, d).
+        causal: A token sees only what came before it.
+        pooling: ``last``, ``mean`` or ``eol``.
+        pad: Token id to pad with.
+        budget: Tokens of a batch, padding included.
+        prefix: Tokens that prompts open with and that are computed once; needs ``causal``.
+        packing: Put prompts one behind the other instead of padding them; needs ``causal`` and an
+            attention that keeps them apart by their positions.
+    """
+
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        *,
+        causal: bool,
+        pooling: str,
+        pad: int,
+        budget: int,
+        prefix: Sequence[int] = (),
+        packing: bool = False,
+    ) -> None:
+        self.model, self.causal, self.pooling, self.pad = model, causal, pooling, pad
+        self.budget, self.packing = budget, packing and causal
+        self.prefix = list(prefix) if causal else []
+        self.device = next(model.parameters()).device
+        self._cache: Any = None
+        self._prefix_sum: torch.Tensor | None = None
+        self._checked = False
+
+    @torch.inference_mode()
+    def batches(self, ids: Sequence[list[int]]) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
+        """Yield the rows of every batch of prompts and their pooled states, (B, d) float32."""
+        lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+        shared = np.array([self._opens_with_prefix(prompt) for prompt in ids], dtype=bool)
+        start = len(self.prefix)
+        if shared.any():
+            yield from self._rows(ids, np.flatnonzero(shared), lengths - start, self._with_prefix)
+        whole = self._packed if self.packing else self._padded
+        yield from self._rows(ids, np.flatnonzero(~shared), lengths, whole)
+
+    def _rows(self, ids, rows: np.ndarray, lengths: np.ndarray, forward) -> Iterator:
+        for batch in plan_batches(lengths[rows], self.budget):
+            at = rows[batch]
+            yield at, forward([ids[row] for row in at]).float().cpu()
+
+    def _opens_with_prefix(self, prompt: list[int]) -> bool:
+        start = len(self.prefix)
+        return 0 < start < len(prompt) and prompt[:start] == self.prefix
+
+    def _padded(self, ids: list[list[int]]) -> torch.Tensor:
+        """Pool a batch that is padded behind: (B, d)."""
+        tokens, mask = self._tensors(ids)  # (B, L) both
+        # Without padding no mask is needed, and a causal model never looks at padding behind.
+        needs_mask = not self.causal and not bool(mask.all())
+        states = self.model(
+            input_ids=tokens,
+            attention_mask=mask.long() if needs_mask else None,
+            **({"use_cache": False} if self.causal else {}),
+        ).last_hidden_state  # (B, L, d)
+        return pool(states, mask, self.pooling)
+
+    def _with_prefix(self, ids: list[list[int]]) -> torch.Tensor:
+        """Pool a batch behind the prefix's keys and values: (B, d)."""
+        if not self._checked:
+            self._check(ids)
+        start = len(self.prefix)
+        if not start:  # the check has just turned sharing off
+            return self._padded(ids)
+        cache = copy.deepcopy(self._prefix_cache())
+        cache.batch_repeat_interleave(len(ids))
+        tokens, mask = self._tensors([prompt[start:] for prompt in ids])  # (B, L) both
+        states = self.model(
+            input_ids=tokens, past_key_values=cache, use_cache=True
+        ).last_hidden_state  # (B, L, d)
+        if self.pooling != "mean":
+            return pool(states, mask, self.pooling)
+        summed = (states.float() * mask.unsqueeze(-1)).sum(dim=1) + self._prefix_sum
+        return summed / (mask.sum(dim=1, keepdim=True) + start)
+
+    def _prefix_cache(self) -> Any:
+        if self._cache is None:
+            from transformers import DynamicCache
+
+            tokens = torch.tensor([self.prefix], device=self.device)
+            cache = DynamicCache(config=self.model.config)
+            out = self.model(input_ids=tokens, past_key_values=cache, use_cache=True)
+            self._prefix_sum = out.last_hidden_state[0].float().sum(dim=0)  # (d,)
+            self._cache = cache
+        return self._cache
+
+    def _check(self, ids: list[list[int]]) -> None:
+        """Try the shortest prompt both ways: not every model's cache can be repeated."""
+        self._checked = True
+        shortest = [min(ids, key=len)]
+        whole = self._padded(shortest)[0].float()
+        try:
+            shared = self._with_prefix(shortest)[0].float()
+            agreement = float(torch.cosine_similarity(whole, shared, dim=0))
+        except (RuntimeError, TypeError, ValueError, AttributeError) as error:
+            logger.warning("the prefix's cache cannot be shared with this model: %s", error)
+            agreement = 0.0
+        if not agreement >= AGREEMENT:
+            logger.warning(
+                "prompts are computed without sharing their prefix (agreement %.4f)", agreement
+            )
+            self.prefix = []
+
+    def _packed(self, ids: list[list[int]]) -> torch.Tensor:
+        """Pool prompts that lie one behind the other in a single row: (B, d)."""
+        lengths = torch.tensor([len(prompt) for prompt in ids])
+        tokens = torch.tensor([token for prompt in ids for token in prompt])[None]  # (1, N)
+        places = torch.cat([torch.arange(n) for n in lengths.tolist()])[None]  # (1, N)
+        states = self.model(
+            input_ids=tokens.to(self.device),
+            position_ids=places.to(self.device),
+            use_cache=False,
+        ).last_hidden_state[0]  # (N, d)
+        ends = lengths.cumsum(0).to(self.device)
+        if self.pooling != "mean":
+            return states[ends - 1]
+        owner = torch.repeat_interleave(torch.arange(len(ids)), lengths).to(self.device)
+        summed = torch.zeros(len(ids), states.shape[1], device=self.device)
+        summed.index_add_(0, owner, states.float())
+        return summed / lengths.to(self.device)[:, None]
+
+    def _tensors(self, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Pad behind: tokens and mask of the real ones, (B, L) both."""
+        longest = max(map(len, ids))
+        tokens = torch.full((len(ids), longest), self.pad)
+        mask = torch.zeros(len(ids), longest, dtype=torch.bool)
+        for row, prompt in enumerate(ids):
+            tokens[row, : len(prompt)] = torch.tensor(prompt)
+            mask[row, : len(prompt)] = True
+        return tokens.to(self.device), mask.to(self.device)
+
+
+def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
+    """Pool states (B, L, d) over the real tokens of mask (B, L), which stand in front.
+
+    ``last`` and ``eol`` take the last real token (``eol`` differs in the prompt), ``mean`` the
+    mean, summed in float32.
+    """
+    if pooling == "mean":
+        weights = mask.unsqueeze(-1).float()  # (B, L, 1)
+        return (states.float() * weights).sum(dim=1) / weights.sum(dim=1)
+    last = mask.sum(dim=1) - 1  # (B,)
+    return states[torch.arange(len(states), device=states.device), last]

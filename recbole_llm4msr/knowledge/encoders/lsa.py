@@ -1,0 +1,105 @@
+"""Latent semantic analysis: the embedded default that needs no download. It is no language model.
+
+Reference:
+    Deerwester et al., "Indexing by Latent Semantic Analysis", JASIS 1990.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.decomposition import TruncatedSVD
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from recbole_llm4msr.knowledge.encoders.base import Advance, Encoded, Encoder
+from recbole_llm4msr.knowledge.options import KnowledgeError
+
+WORD = r"(?u)\b\w\w+\b|[\u4e00-\u9fff]"  # words of two letters or more, single Chinese characters
+ANY_WORD = r"(?u)[^\W\u4e00-\u9fff]+|[\u4e00-\u9fff]"  # a scenario may be called A, or 1
+
+
+class LsaEncoder(Encoder):
+    """TF-IDF of a prompt's words, projected on the leading directions of the users' prompts.
+
+    Args:
+        size: Most directions to keep; ``None`` keeps TF-IDF itself, every word of the corpus.
+        seed: Seed of the randomised decomposition.
+        words: Pattern of a word.
+    """
+
+    form = "compact"
+    max_tokens = 1_000_000  # words cost nothing here, so nothing is cut
+
+    def __init__(self, size: int | None, seed: int, words: str = WORD) -> None:
+        self.size, self.seed, self.words = size, seed, words
+        self._corpus: str | None = None
+
+    def identity(self) -> dict[str, Any]:
+        """See :class:`~recbole_llm4msr.knowledge.encoders.base.Encoder`."""
+        return {"encoder": "lsa", "size": self.size, "seed": self.seed, "words": self.words}
+
+    def for_scenarios(self, prompts: Sequence[str]) -> LsaEncoder:
+        """TF-IDF of the scenarios' own words.
+
+        Their names and descriptions stand in no user's history, and a decomposition would lose one
+        of the few directions that they have.
+        """
+        encoder = LsaEncoder(None, self.seed, ANY_WORD)
+        encoder.prepare(prompts)
+        return encoder
+
+    def prepare(self, prompts: Sequence[str]) -> None:
+        """Fit vocabulary, weights and directions on these prompts.
+
+        Raises:
+            KnowledgeError: The prompts hold no words at all.
+        """
+        prompts = sorted(set(prompts))  # the order of the users must not matter
+        digest = hashlib.sha256("\x1e".join(prompts).encode())
+        self._corpus = digest.hexdigest()[:32]
+        self._words = TfidfVectorizer(
+            token_pattern=self.words,
+            sublinear_tf=True,
+            min_df=2 if self.size is not None and len(prompts) > 50 else 1,
+            dtype=np.float32,
+        )
+        try:
+            counts = self._words.fit_transform(prompts)
+        except ValueError as error:
+            raise KnowledgeError(
+                f"knowledge: lsa finds no words in {len(prompts)} prompts; set item_text_fields to "
+                "columns with texts, and give the scenarios names with letters or digits"
+            ) from error
+        self._directions = None
+        if self.size is not None and min(counts.shape) > 1:  # of one there is nothing to decompose
+            size = min(self.size, *(n - 1 for n in counts.shape))
+            self._directions = TruncatedSVD(size, random_state=self.seed).fit(counts)
+
+    def vector_identity(self) -> dict[str, Any]:
+        """The directions come from the prompts, so the vectors belong to that corpus."""
+        return {**self.identity(), "corpus": self._corpus}
+
+    def wrap(self, prompt: str, system: str | None) -> str:
+        """There is no instruction to follow: the prompt as it is."""
+        return prompt
+
+    def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
+        """Count words parted by blanks."""
+        return np.array([len(t.split()) for t in texts], dtype=np.int64)
+
+    def tokenise(self, prompts: Sequence[str]) -> Sequence[str]:
+        """Nothing to do ahead."""
+        return prompts
+
+    def encode(self, tokenised: Sequence[str], advance: Advance) -> Encoded:
+        """Project the prompts; see :class:`~recbole_llm4msr.knowledge.encoders.base.Encoder`."""
+        if self._corpus is None:
+            raise RuntimeError("LsaEncoder.prepare comes before encode")
+        counts = self._words.transform(tokenised)
+        vectors = self._directions.transform(counts) if self._directions else counts.toarray()
+        tokens = self.count_tokens(tokenised)
+        advance(len(tokenised), int(tokens.sum()))
+        return Encoded(np.asarray(vectors, dtype=np.float32), tokens)

@@ -1,0 +1,1 @@
+"""Prompts: templates, histories, scenario statistics, folds and the token budget."""

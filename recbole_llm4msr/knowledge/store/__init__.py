@@ -1,0 +1,1 @@
+"""The store of vectors, addressed by content."""

@@ -1,0 +1,1 @@
+"""From wide hidden states to the small vectors that a model reads."""

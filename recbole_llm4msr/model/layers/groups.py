@@ -1,0 +1,91 @@
+"""Rows grouped by scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import torch
+
+from recbole_llm4msr.model.layers.kernels import stable_order
+
+
+class _Reorder(torch.autograd.Function):
+    """Rows in another order. The gradient comes back by the inverse order, not by scattering."""
+
+    @staticmethod
+    def forward(ctx, x: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
+        ctx.save_for_backward(inverse)
+        return x.index_select(0, order)
+
+    @staticmethod
+    def backward(ctx, grad: torch.Tensor) -> tuple[torch.Tensor, None, None]:
+        (inverse,) = ctx.saved_tensors
+        return grad.index_select(0, inverse), None, None
+
+
+class ScenarioGroups:
+    """The rows of a batch, grouped by scenario, so that a row runs its own scenario's layers only.
+
+    Running every scenario's tower on the whole batch and masking costs S times the work; here the
+    rows are sorted once, and each scenario sees a contiguous slice of them. Rows that come in the
+    order of their scenarios are not copied.
+
+    Args:
+        scenario: Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
+        n_scenarios: Number of scenarios, S. Scenarios without a row get an empty slice.
+
+    Raises:
+        ValueError: A row's scenario is none of them.
+
+    Attributes:
+        sizes: Number of rows of every scenario.
+    """
+
+    def __init__(self, scenario: torch.Tensor, n_scenarios: int) -> None:
+        count = _count_on_cpu if scenario.device.type == "cpu" else _count
+        nowhere, *sizes, self.in_order = count(scenario, n_scenarios)
+        if nowhere or len(sizes) > n_scenarios:
+            raise ValueError(
+                f"a row's scenario is none that the model knows: its id in the data set has to be "
+                f"between 1 and {n_scenarios} (0 is RecBole's padding)"
+            )
+        self.sizes = sizes
+        if not self.in_order:
+            self._order = stable_order(scenario, n_scenarios)
+            rows = torch.arange(len(scenario), device=scenario.device)
+            self._inverse = torch.empty_like(rows).scatter_(0, self._order, rows)
+
+    def sort(self, x: torch.Tensor) -> torch.Tensor:
+        """Rows in the order of their scenarios, shape ``(B, ...)``."""
+        return x if self.in_order else _Reorder.apply(x, self._order, self._inverse)
+
+    def restore(self, x: torch.Tensor) -> torch.Tensor:
+        """Sorted rows in the order of the batch again, shape ``(B, ...)``."""
+        return x if self.in_order else _Reorder.apply(x, self._inverse, self._order)
+
+    def split(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Rows of each scenario: S tensors of shape ``(B_s, ...)``, some of them empty."""
+        return self.sort(x).split(self.sizes)
+
+    def merge(self, parts: Iterable[torch.Tensor]) -> torch.Tensor:
+        """Put the rows of all scenarios back into the order of the batch, shape ``(B, ...)``."""
+        return self.restore(torch.cat(tuple(parts)))
+
+
+def _count(scenario: torch.Tensor, n_scenarios: int) -> list:
+    """Rows without a scenario (-1, RecBole's padding), rows of each, and whether they are in order.
+
+    One list, so that a GPU is waited for once.
+    """
+    counts = torch.bincount(scenario + 1, minlength=n_scenarios + 1)
+    in_order = (scenario[1:] >= scenario[:-1]).all()
+    return torch.cat([counts, in_order.view(1)]).tolist()
+
+
+@torch.compiler.disable
+def _count_on_cpu(scenario: torch.Tensor, n_scenarios: int) -> list:
+    """The same by numpy, in a third of the time for 100 rows and in half of it for 16,384."""
+    ids = scenario.numpy()
+    counts = np.bincount(ids + 1, minlength=n_scenarios + 1)
+    return [*counts.tolist(), bool((ids[1:] >= ids[:-1]).all())]

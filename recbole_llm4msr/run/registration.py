@@ -1,0 +1,40 @@
+"""Making RecBole's own entry points serve our models too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import recbole.config
+import recbole.data
+
+from recbole_llm4msr import compat
+from recbole_llm4msr.config import Config
+from recbole_llm4msr.data import MultiScenarioDataset, create_dataset
+from recbole_llm4msr.model import registered_models
+from recbole_llm4msr.model.registry import on_register
+from recbole_llm4msr.quick_start import run_recboles
+from recbole_llm4msr.run.preparation import data_preparation
+from recbole_llm4msr.training.trainer import MultiScenarioTrainer
+
+
+def publish() -> None:
+    """Hand our models, their data sets and trainers to RecBole. Safe to call again."""
+    compat.allow_classes(Config)
+    models = registered_models()
+    on_register(lambda m: compat.publish_companions(m, MultiScenarioDataset, MultiScenarioTrainer))
+    plain = recbole.config.Config
+
+    def config_of(model: Any = None, dataset: Any = None, *args: Any, **kwargs: Any):
+        """Our Config for a model of ours, RecBole's for one of RecBole's."""
+        parsed = plain(model, dataset, *args, **kwargs) if model is None else None
+        name = parsed.model if parsed is not None else getattr(model, "__name__", model)
+        if name in models or name in registered_models():
+            return Config(model, dataset, *args, **kwargs)
+        return parsed or plain(model, dataset, *args, **kwargs)
+
+    def prepare(config: Any, dataset: Any):
+        """Our loaders for our Config, RecBole's for RecBole's."""
+        own = isinstance(config, Config)
+        return (data_preparation if own else recbole.data.data_preparation)(config, dataset)
+
+    compat.publish_quick_start(config_of, create_dataset, prepare, run_recboles)

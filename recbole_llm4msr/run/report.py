@@ -1,0 +1,132 @@
+"""The end of a run: one table for people, one JSON file for programs."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from recbole.utils import EvaluatorType
+from rich.console import Console
+from rich.table import Table
+
+from recbole_llm4msr.util.atomic_files import whole_file
+
+_PACKAGES = ("recbole_llm4msr", "recbole", "torch", "numpy", "pandas", "polars", "scikit-learn")
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training went: what a result says besides its metrics."""
+
+    epochs: int
+    #: ``valid_metric`` at each evaluation; not every trainer of RecBole's keeps it.
+    curve: list[float]
+    parameters: int
+
+    @classmethod
+    def of(cls, trainer: Any) -> Course:
+        """The course that a trainer has behind it."""
+        parameters = sum(p.numel() for p in trainer.model.parameters())
+        return cls(len(trainer.train_loss_dict), getattr(trainer, "valid_curve", []), parameters)
+
+
+def print_table(config, dataset, result: dict[str, Any], phases: dict, course: Course) -> None:
+    """Print AUC, LogLoss and whatever else was measured, a scenario a line, then mean and overall.
+
+    Metrics of rankings (``recall@10``) are there for all rows only.
+
+    Args:
+        config: Configuration of the run.
+        dataset: Knows the scenarios' tokens and names.
+        result: RecBole's result dict.
+        phases: Seconds by phase.
+        course: How many epochs were trained.
+    """
+    if config["eval_type"] == EvaluatorType.RANKING:
+        metrics, scenarios = list(result["test_result"] or ()), []
+    else:
+        metrics = [metric.lower() for metric in config["metrics"]]
+        scenarios = dataset.scenario_tokens
+    table = Table(title=f"{config['model']} on {config['dataset']}", title_style="bold")
+    table.add_column("scenario", no_wrap=True)
+    for split in ("valid", "test"):
+        for metric in metrics:
+            table.add_column(f"{split}\n{metric}", justify="right", no_wrap=True)
+    for token in scenarios:
+        table.add_row(token, *_cells(result, metrics, f"@{token}"))
+    if scenarios:
+        table.add_section()
+        table.add_row("mean", *_cells(result, metrics, "@mean"))
+    table.add_row("all rows", *_cells(result, metrics, ""), style="bold")
+    console = Console(highlight=False)
+    console.print(table)
+    for token, name in zip(dataset.scenario_tokens, dataset.scenario_names, strict=True):
+        if name != token:
+            console.print(f"{token}: {name}")
+    seconds = ", ".join(f"{name} {value:.1f} s" for name, value in phases.items())
+    console.print(f"epochs: {course.epochs}; {seconds}", soft_wrap=True)
+
+
+def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]:
+    cells = []
+    for split in ("best_valid_result", "test_result"):
+        for metric in metrics:
+            value = (result[split] or {}).get(metric + suffix)
+            if value is None:  # nothing was evaluated
+                cells.append("-")
+            else:
+                cells.append("one class" if math.isnan(value) else f"{value:.4f}")
+    return cells
+
+
+def write_json(path: Path, config, result: dict[str, Any], phases: dict, course: Course) -> None:
+    """Write the result with what is needed to repeat it; the file appears complete or not at all.
+
+    NaN (a scenario with one class) becomes ``null``, which JSON can hold.
+    """
+    content = {
+        "model": config["model"],
+        "dataset": config["dataset"],
+        "seed": config["seed"],
+        **asdict(course),
+        **result,
+        "seconds": dict(phases),
+        "versions": {"python": platform.python_version(), **_versions()},
+        "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(_without_nan(content), indent=1) + "\n", encoding="utf-8")
+
+
+def _versions() -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from a checkout that is not installed
+            found[package] = None
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Settings as JSON can hold them; enums, devices and the like by name."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+def _without_nan(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_nan(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(item) for item in value]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return value

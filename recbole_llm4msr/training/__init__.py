@@ -1,0 +1,1 @@
+"""Training: the trainer, optimisers, gradients averaged over processes."""

@@ -1,0 +1,205 @@
+"""What distinguishes two texts is still there in what the model reads."""
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import cross_val_predict
+
+from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
+from recbole_llm4msr.knowledge.options import KnowledgeOptions
+from recbole_llm4msr.knowledge.service import Workbench
+from recbole_llm4msr.knowledge.store.chunks import keys_of
+from recbole_llm4msr.knowledge.vectors.compress import Compressor, unit
+from recbole_llm4msr.knowledge.vectors.scenarios import check_distinct, scenario_vectors
+from recbole_llm4msr.model.llm4msr import KnowledgeTable
+from recbole_llm4msr.model.llm4msr.scenario_meta import ScenarioMetaNetwork
+from tests.knowledge.coin_flips import coin_history
+from tests.knowledge.conftest import make_history
+
+ENCODERS = ["lsa", "random", "minilm", "qwen"]
+NUMBERS = [1, 2, 3, 30]
+WORDS = (
+    "amber birch cedar daisy ember fjord grove heath inlet jetty knoll larch maple north".split()
+)
+
+
+@pytest.fixture
+def encoder_of(request):
+    """Return the settings of an encoder by its name in ``ENCODERS``."""
+
+    def settings(name: str) -> dict:
+        if name in ("lsa", "random"):
+            return {"knowledge": name}
+        more = {"prompt_max_tokens": 2048} if name == "qwen" else {}
+        return {"knowledge": "transformers", "llm": request.getfixturevalue(name), **more}
+
+    return settings
+
+
+def scenario_history(n_scenarios: int, twins: bool = False, **changes):
+    """Scenarios of their own names; with ``twins`` the last two have the same name and rows."""
+    names = [f"{WORDS[n % 14]} {WORDS[n // 14]} store" for n in range(n_scenarios)]
+    if twins:
+        names[-1] = names[-2]
+    place = [n_scenarios - 2 if twins and n == n_scenarios - 1 else n for n in range(n_scenarios)]
+    rows = [
+        (f"u{user}", f"i{1 + (place[n] + user) % 6}", f"s{n:02d}", 1, float(user))
+        for n in range(n_scenarios)
+        for user in range(3)
+    ]
+    fields = {
+        "users": ["u0", "u1", "u2"],
+        "scenarios": [f"s{n:02d}" for n in range(n_scenarios)],
+        "scenario_names": names,
+        "scenario_descriptions": [""] * n_scenarios,
+        "profiles": None,
+    }
+    return make_history(rows, **{**fields, **changes})
+
+
+def towers(scenario: torch.Tensor) -> torch.Tensor:
+    """Weights that a trained scenario-level network generates, ``(S, numbers)``."""
+    torch.manual_seed(3)
+    network = ScenarioMetaNetwork(
+        scenario.shape[1], 4, code_size=16, hidden_size=5, n_layers=1, dropout=0.0
+    )
+    torch.nn.init.normal_(network.generate.weight)
+    table = KnowledgeTable(torch.zeros(1, 1), scenario, None, "")
+    with torch.no_grad():
+        return network.generate(network.encoder(table.scenario))
+
+
+def least_difference(generated: torch.Tensor) -> float:
+    """Largest difference between the two towers that are most alike, in units of their size."""
+    apart = (generated[:, None] - generated[None]).abs().amax(dim=2) / generated.std()
+    return float(apart[~torch.eye(len(generated), dtype=bool)].min()) if len(generated) > 1 else 1.0
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+@pytest.mark.parametrize("n_scenarios", NUMBERS)
+def test_towers_differ_where_texts_do(n_scenarios, encoder, encoder_of, settings):
+    found = prepare_knowledge(settings(**encoder_of(encoder)), scenario_history(n_scenarios))
+    generated = towers(found.scenario)
+    assert generated.shape[0] == n_scenarios
+    assert found.scenario.abs().amax(dim=1).min() > 0
+    assert least_difference(generated) > 0.05
+
+
+@pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
+@pytest.mark.parametrize("n_scenarios", [2, 3, 30])
+def test_towers_coincide_where_texts_do(n_scenarios, encoder, encoder_of, settings):
+    history = scenario_history(n_scenarios, twins=True)
+    found = prepare_knowledge(settings(**encoder_of(encoder)), history)
+    generated = towers(found.scenario)
+    torch.testing.assert_close(generated[-1], generated[-2])
+    if n_scenarios > 2:
+        assert least_difference(generated[:-1]) > 0.05
+
+
+@pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
+@pytest.mark.parametrize("n_scenarios", [2, 3, 30])
+def test_a_new_description_moves_a_tower(n_scenarios, encoder, encoder_of, settings):
+    """Although its words stand in no user's history."""
+    keys = settings(**encoder_of(encoder))
+    before = towers(prepare_knowledge(keys, scenario_history(n_scenarios)).scenario)
+    texts = ["", "garden furniture for rainy winters", *[""] * (n_scenarios - 2)]
+    history = scenario_history(n_scenarios, scenario_descriptions=texts)
+    after = towers(prepare_knowledge(keys, history).scenario)
+    assert (after[1] - before[1]).abs().max() > 0.01 * before.std()
+
+
+@pytest.mark.parametrize("size", [1, 4, 128])
+@pytest.mark.parametrize("n_scenarios", [1, 2, 3, 6])
+def test_vectors_keep_the_correlation_of_the_scenarios(n_scenarios, size):
+    """The cosines of the encoder's vectors follow from what is kept, as the docstring says."""
+    random = np.random.default_rng(0)
+    states = random.normal(size=(n_scenarios, 40)) + 3 * random.normal(size=40)
+    kept = scenario_vectors(states, size, seed=1).astype(np.float64)
+    assert kept.shape == (n_scenarios, max(size, n_scenarios))
+    assert np.square(kept).mean() == pytest.approx(1, abs=1e-5)
+    mean, different = kept.mean(axis=0), kept - kept.mean(axis=0)
+    length = np.sqrt(np.square(different).sum(axis=1).mean())
+    if n_scenarios == 1:
+        assert length < 1e-6
+        return
+    shared = np.linalg.norm(mean) / length  # the length of the mean of vectors of length one
+    original = shared * mean / np.linalg.norm(mean) + np.sqrt(1 - shared**2) * different / length
+    normal = unit(states).astype(np.float64)
+    np.testing.assert_allclose(original @ original.T, normal @ normal.T, atol=1e-5)
+
+
+def test_scenarios_without_a_difference_have_one_vector():
+    kept = scenario_vectors(np.ones((3, 4)), 8, seed=1)
+    assert (kept == kept[0]).all()
+    assert np.square(kept).mean() == pytest.approx(1, abs=1e-5)
+    assert scenario_vectors(np.zeros((2, 4)), 8, seed=1).any() == np.False_
+
+
+def test_equal_vectors_of_different_texts_are_refused(settings):
+    states = np.array([[1.0, 2.0], [2.0, 4.0], [2.0, 1.0]])
+    check_distinct(states, ["a", "a", "b"], ["A", "A2", "B"], "tiny")
+    with pytest.raises(KnowledgeError, match="scenarios 'A' and 'A2', though their prompts differ"):
+        check_distinct(states, ["a", "c", "b"], ["A", "A2", "B"], "tiny")
+    history = scenario_history(2, scenario_names=["- -", "+ +"])
+    history = make_history(
+        history.rows.with_columns(item=pl.lit("i1")).rows(),
+        users=history.users,
+        scenarios=history.scenarios,
+        scenario_names=history.scenario_names,
+        profiles=None,
+        scenario_descriptions=["", ""],
+    )
+    with pytest.raises(KnowledgeError, match="tiny.scenario"):
+        prepare_knowledge(settings(), history)
+
+
+def reachable(inputs: np.ndarray, targets: np.ndarray) -> float:
+    """Share of the variance of ``targets`` that a linear probe finds in ``inputs``, by folds."""
+    found = cross_val_predict(Ridge(1e-3), inputs, targets, cv=5).reshape(targets.shape)
+    return 1 - np.square(targets - found).sum() / np.square(targets - targets.mean(axis=0)).sum()
+
+
+@pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
+@pytest.mark.parametrize("size", [1, 2, 3, 110])
+def test_a_probe_finds_the_encoders_vectors_in_what_the_model_reads(
+    size, encoder, encoder_of, settings
+):
+    """All of the principal components of users and items, and with enough of them all there is."""
+    history = coin_history((4, 10), n_users=400, n_items=400)
+    keys = settings(**encoder_of(encoder), knowledge_size=size, item_knowledge=True)
+    found = prepare_knowledge(keys, history)
+    table = KnowledgeTable(found.user, found.scenario, found.item, found.fingerprint)
+    bench = Workbench.open(keys, history, KnowledgeOptions.from_config(keys))
+    plan = bench.plan()
+    shelf = bench.shelf_of(bench.encoder)
+    users, items = (
+        shelf.read(keys_of(frame["prompt"].to_list())) for frame in (plan.full, plan.items)
+    )
+    basis = Compressor.fit([users, items], size, seed=keys["knowledge_seed"] or 2024)
+    cases = [
+        (plan.full["user"], history.users, table.user, basis, users),
+        (plan.items["item"], history.item_tokens, table.item, basis.around(items), items),
+    ]
+    for tokens, order, vectors, rotation, states in cases:
+        place = {token: number for number, token in enumerate(order, 1)}
+        read = vectors[[place[token] for token in tokens]].numpy()
+        assert reachable(read, rotation.transform(states)) > 0.99
+        if size > 100:
+            assert reachable(read, unit(states)) > 0.85
+
+
+@pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
+@pytest.mark.parametrize("n_scenarios", NUMBERS[1:])
+def test_scenarios_vectors_hold_the_encoders_whole(n_scenarios, encoder, encoder_of, settings):
+    """Few enough for an exact solution: the states are linear in what the model reads."""
+    history = scenario_history(n_scenarios)
+    keys = settings(**encoder_of(encoder))
+    found = prepare_knowledge(keys, history)
+    bench = Workbench.open(keys, history, KnowledgeOptions.from_config(keys))
+    plan = bench.plan()
+    states = unit(bench.shelf_of(bench.scenario_encoder(plan)).read(keys_of(plan.scenarios)))
+    read = found.scenario.numpy()
+    solution, *_ = np.linalg.lstsq(read, states, rcond=None)
+    np.testing.assert_allclose(read @ solution, states, atol=2e-3)

@@ -1,0 +1,114 @@
+"""Two processes on the CPU, through RecBole's own flags."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+import recbole_llm4msr
+from recbole_llm4msr import load_data_and_model, quick_start, run
+from recbole_llm4msr.training.trainer import get_trainer
+from tests.toy import toy_settings
+
+ROOT = Path(recbole_llm4msr.__file__).parents[1]
+
+#: Run by every process as it starts: a checkpoint takes its time, as that of a large model does.
+SLOW_DISK = """
+import time, torch
+save = torch.save
+def slow(*arguments, **options):
+    time.sleep(1)
+    save(*arguments, **options)
+torch.save = slow
+"""
+
+#: A process group, in whose time torch's compiler is imported; it has to end when it is told to.
+SHORT_LIVED = """
+import weakref, torch
+from torch import distributed
+from recbole_llm4msr.util.collectives import of_first_process
+distributed.init_process_group("gloo", init_method="tcp://localhost:{port}", rank=0, world_size=1)
+group = weakref.ref(distributed.group.WORLD)
+assert group() is not None and of_first_process(3) == 3
+import torch._dynamo
+distributed.destroy_process_group()
+assert group() is None
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
+
+
+def big_result(rank: int, model, dataset, files, options: dict) -> None:
+    """What a process of :func:`run` does, with a result that is all size."""
+    options["queue"].put({"text": "x" * 200_000})
+
+
+@pytest.mark.parametrize(
+    ("model", "embeddings"),
+    [
+        ("LLM4MSR_STAR", "dense"),
+        ("LLM4MSR_STAR", "deferred_adam"),
+        ("AdaptDHM", "rowwise_adam"),
+        ("DCN", "sparse_adam"),  # has a table that never gets a gradient
+    ],
+)
+def test_two_processes_report_the_metrics_of_all_rows(toy, tmp_path, model, embeddings) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW_DISK)
+    done = subprocess.run(
+        [
+            sys.executable, "-m", "recbole_llm4msr", f"--model={model}", "--dataset=toy",
+            f"--data_path={tmp_path}", "--epochs=2", "--nproc=2", f"--port={free_port()}",
+            "--knowledge=random", "--train_batch_size=128", "--eval_batch_size=37",
+            f"--embedding_optimizer={embeddings}", "--result_json=r.json", "--use_gpu=False",
+            "--save_predictions=p.parquet",
+        ],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}", "OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-3000:]
+    reported = json.loads((tmp_path / "r.json").read_text())["test_result"]
+    (checkpoint,) = (tmp_path / "saved").glob("*.pth")
+    config, trained, _, _, _, test = load_data_and_model(checkpoint)
+    trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, trained)
+    alone = trainer.evaluate(test, load_best_model=False)
+    assert reported == pytest.approx(alone, abs=2e-6, rel=1e-6, nan_ok=True)
+    assert done.stdout.count(f"{model} on toy") == 1
+    scores = torch.tensor(pl.read_parquet(tmp_path / "p.parquet")["score"].to_list())
+    torch.testing.assert_close(scores, trainer.predict_rows(test).get("rec.score"))
+    # Centres that two processes had moved apart would not have a mean of length one.
+    for centres in (b for name, b in trained.named_buffers() if name.endswith("centres")):
+        torch.testing.assert_close(centres.norm(dim=1), torch.ones(len(centres)))
+
+
+def test_nothing_keeps_a_process_group_from_ending() -> None:
+    program = SHORT_LIVED.format(port=free_port())
+    subprocess.run(
+        [sys.executable, "-c", program], env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True
+    )
+
+
+def test_a_result_may_be_larger_than_a_pipe(monkeypatch) -> None:
+    monkeypatch.setattr(quick_start, "run_recboles", big_result)
+    found = run("STAR", "toy", nproc=1, world_size=1)
+    assert len(found["text"]) == 200_000
+
+
+def test_the_callers_wishes_reach_every_process_and_his_dict_stays(toy, tmp_path) -> None:
+    settings = toy_settings(tmp_path, epochs=1)
+    given = dict(settings)
+    result = run("STAR", "toy", None, given, saved=False, nproc=2, port=str(free_port()))
+    assert given == settings
+    assert 0 < result["test_result"]["auc"] < 1
+    assert not list((tmp_path / "saved").glob("*"))

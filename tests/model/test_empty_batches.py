@@ -10,7 +10,8 @@ import torch
 
 from recbole_llm4msr.model.llm4msr.generated import generated_weight
 from recbole_llm4msr.model.llm4msr.item_meta import ItemMetaNetwork
-from recbole_llm4msr.model.llm4msr.scenario_meta import ScenarioMetaNetwork, UserMetaNetwork
+from recbole_llm4msr.model.llm4msr.scenario_meta import ScenarioMetaNetwork
+from recbole_llm4msr.model.llm4msr.user_meta import UserMetaNetwork
 from recbole_llm4msr.model.llm4msr.users import BatchUsers
 
 from .cases import MODELS

@@ -7,7 +7,7 @@ from torch import nn
 from recbole_llm4msr.training.optim.deferred_adam import DeferredAdam, endless_sums
 from recbole_llm4msr.training.optim.hybrid import HybridOptimizer, make_tables_sparse
 from recbole_llm4msr.training.optim.row_wise import RowWiseAdagrad, RowWiseAdam
-from tests.test_trainer import make
+from tests.training.test_trainer import make
 
 
 def adagrad_by_hand(g: torch.Tensor, state: dict, step: int) -> torch.Tensor:

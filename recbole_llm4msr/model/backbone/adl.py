@@ -24,9 +24,9 @@ class ADL(MultiScenarioRecommender):
     The shared network t runs every row, the network :math:`t_j` of a cluster the rows routed
     there. The scenario is a field of the row, and so part of what is clustered. The routing is
     that of AdaptDHM, by the same authors
-    (:class:`~recbole_llm4msr.model.layers.routing.ClusterRouting`); where AdaptDHM multiplies shared
-    and specific weights, the two networks here are added. That sum is our reading of the paper's
-    "commonalities and distinctions": its short format leaves the fusion open.
+    (:class:`~recbole_llm4msr.model.layers.routing.ClusterRouting`); where AdaptDHM multiplies
+    shared and specific weights, the two networks here are added. That sum is our reading of the
+    paper's "commonalities and distinctions": its short format leaves the fusion open.
     """
 
     def __init__(self, config, dataset) -> None:

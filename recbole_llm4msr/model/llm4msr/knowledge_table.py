@@ -12,9 +12,10 @@ class KnowledgeTable(nn.Module):
     """The frozen knowledge vectors on the model's device.
 
     They come at a scale of one
-    (:class:`~recbole_llm4msr.knowledge.vectors.compress.Compressor`). They are not normalised vector by vector: that would take two degrees of freedom from each, all that two
-    or three scenarios differ in, and would make the mean vector of users without a prompt as large
-    as any other.
+    (:class:`~recbole_llm4msr.knowledge.vectors.compress.Compressor`). They are not normalised
+    vector by vector: that would take two degrees of freedom from each, all that two or three
+    scenarios differ in, and would make the mean vector of users without a prompt as large as any
+    other.
 
     The vectors are no part of a checkpoint (they can be large, and they are in the store); their
     fingerprint is, so that a checkpoint never meets vectors it was not trained with.

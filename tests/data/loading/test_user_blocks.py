@@ -6,8 +6,8 @@ import torch
 from recbole_llm4msr import Config, create_dataset, data_preparation
 from recbole_llm4msr.data.loading.user_blocks import in_blocks
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
-from tests.test_trainer import make
 from tests.toy import toy_settings
+from tests.training.test_trainer import make
 
 
 def test_rows_of_a_user_stand_together_in_blocks_in_random_order() -> None:

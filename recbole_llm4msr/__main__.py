@@ -57,10 +57,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _run(arguments: list[str]) -> None:
+    from recbole_llm4msr.activation import activated
     from recbole_llm4msr.config.command_line import convert, parse_options
+    from recbole_llm4msr.config.early import check_options
+
+    options, others = parse_options(arguments)
+    if not activated():  # else there may be models of a program of which this is a part
+        check_options(options, others)
     from recbole_llm4msr.quick_start import run
 
-    options, _ = parse_options(arguments)
     launch = {
         key: convert(options[key])
         for key in ("nproc", "world_size", "ip", "group_offset")
@@ -68,9 +73,6 @@ def _run(arguments: list[str]) -> None:
     }
     if "port" in options:
         launch["port"] = options["port"]  # RecBole joins it to an address as a text
-    missing = [key for key in ("model", "dataset") if key not in options]
-    if missing and "config_files" not in options:
-        raise ValueError(f"--{' and --'.join(missing)} missing; see --help")
     files = options.get("config_files", "").split()
     run(options.get("model"), options.get("dataset"), files, **launch)
 
@@ -90,7 +92,7 @@ def _command(name: str, arguments: list[str]) -> None:
 
 def _help() -> str:
     from recbole_llm4msr.config import properties_folder
-    from recbole_llm4msr.model import registered_models
+    from recbole_llm4msr.names import announced, backbones
 
     settings = []
     for file in ("overall.yaml", "knowledge.yaml", "model/LLM4MSR.yaml"):
@@ -98,7 +100,7 @@ def _help() -> str:
         settings.append(f"\n  {file}")
         settings += [f"    {line}" for line in lines if "# (" in line]
     return _USAGE.format(
-        backbones=", ".join(m for m in registered_models() if not m.startswith("LLM4MSR_")),
+        backbones=", ".join((*backbones(), *announced())),
         commands="\n".join(f"  recbole-llm4msr {k:<12} {v}" for k, v in _COMMANDS.items()),
         settings="\n".join(settings),
     )

@@ -24,6 +24,7 @@ from recbole_llm4msr.config.keys import (
     unknown_keys,
 )
 from recbole_llm4msr.config.types import fault, types_of
+from recbole_llm4msr.distributed import before_process_group
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
 
@@ -219,6 +220,8 @@ class Config(RecBoleConfig):
         RecBole 1.2.1 knows several processes on NVIDIA devices only.
         """
         final = self.final_config_dict
+        if "local_rank" in final:
+            before_process_group()
         if "local_rank" not in final or (final["use_gpu"] and torch.cuda.is_available()):
             super()._init_device()
             return

@@ -9,7 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import recbole.quick_start.quick_start as recbole_quick_start
 import torch
 from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
@@ -222,7 +221,7 @@ def objective_function(
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     score, valid_result = trainer.fit(loaders[0], loaders[1], verbose=False, saved=saved)
     test_result = trainer.evaluate(loaders[2], load_best_model=saved)
-    recbole_quick_start.tune.report(**test_result)  # to Ray, where it runs the trial
+    compat.report(test_result)  # to Ray, where it runs the trial
     return {
         "model": config["model"],
         "best_valid_score": score,

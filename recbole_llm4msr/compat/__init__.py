@@ -14,7 +14,9 @@ from recbole_llm4msr.compat.publish import (
     publish_quick_start,
 )
 from recbole_llm4msr.compat.quick_rows import take_rows_by_tensor
+from recbole_llm4msr.compat.quiet import hide_warnings_about_recboles_data
 from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray, report
+from recbole_llm4msr.compat.scaler import name_scaler_as_today
 
 __all__ = [
     "CheckpointError",
@@ -36,3 +38,5 @@ def apply() -> None:
     allow_classes()
     keep_ranges()
     take_rows_by_tensor()
+    hide_warnings_about_recboles_data()
+    name_scaler_as_today()

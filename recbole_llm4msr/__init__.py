@@ -1,33 +1,31 @@
 """Multi-scenario recommendation with the knowledge of a large language model, in RecBole.
 
 Importing this package makes RecBole 1.2.1 run on today's stack and makes its models known to
-RecBole: ``recbole.utils.get_model("LLM4MSR_STAR")`` and ``recbole.quick_start`` find them.
+RecBole: ``recbole.utils.get_model("LLM4MSR_STAR")`` and ``recbole.quick_start`` find them. RecBole
+and torch themselves are imported when the first of them, or of the names below, is asked for.
 """
 
-from recbole_llm4msr import compat
+from __future__ import annotations
 
-compat.apply()
+import importlib
+from typing import TYPE_CHECKING, Any
 
-from recbole_llm4msr.run.registration import publish  # noqa: E402  (RecBole has to be importable first)
+from recbole_llm4msr.pipeline import activation
+from recbole_llm4msr.util import requirement
 
-publish()
-
-from recbole_llm4msr.compat import CheckpointError  # noqa: E402
-from recbole_llm4msr.config import Config, ConfigError  # noqa: E402
-from recbole_llm4msr.data import MultiScenarioDataset, create_dataset  # noqa: E402
-from recbole_llm4msr.model import (  # noqa: E402
-    LLM4MSR,
-    MultiScenarioRecommender,
-    get_model,
-    register_backbone,
-)
-from recbole_llm4msr.quick_start import (  # noqa: E402
-    load_data_and_model,
-    objective_function,
-    run,
-)
-from recbole_llm4msr.run.preparation import data_preparation  # noqa: E402
-from recbole_llm4msr.training.trainer import get_trainer  # noqa: E402
+if TYPE_CHECKING:
+    from recbole_llm4msr.compat import CheckpointError
+    from recbole_llm4msr.config import Config, ConfigError
+    from recbole_llm4msr.data import MultiScenarioDataset, create_dataset
+    from recbole_llm4msr.model import (
+        LLM4MSR,
+        MultiScenarioRecommender,
+        get_model,
+        register_backbone,
+    )
+    from recbole_llm4msr.pipeline.preparation import data_preparation
+    from recbole_llm4msr.quick_start import load_data_and_model, objective_function, run
+    from recbole_llm4msr.training.trainer import get_trainer
 
 __all__ = [
     "LLM4MSR",
@@ -45,3 +43,37 @@ __all__ = [
     "register_backbone",
     "run",
 ]
+
+#: The module that each public name is from.
+_FROM = {
+    "LLM4MSR": "model",
+    "CheckpointError": "compat",
+    "Config": "config",
+    "ConfigError": "config",
+    "MultiScenarioDataset": "data",
+    "MultiScenarioRecommender": "model",
+    "create_dataset": "data",
+    "data_preparation": "pipeline.preparation",
+    "get_model": "model",
+    "get_trainer": "training.trainer",
+    "load_data_and_model": "quick_start",
+    "objective_function": "quick_start",
+    "register_backbone": "model",
+    "run": "quick_start",
+}
+
+requirement.check_recbole()
+activation.watch()
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _FROM:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    activation.activate()
+    value = getattr(importlib.import_module(f"{__name__}.{_FROM[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

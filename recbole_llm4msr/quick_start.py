@@ -9,7 +9,6 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-import recbole.quick_start.quick_start as recbole_quick_start
 import torch
 from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
@@ -22,9 +21,9 @@ from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
 from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import backbone_of, get_model
 from recbole_llm4msr.model.shared_rows import share_rare_rows
-from recbole_llm4msr.run import report
-from recbole_llm4msr.run.preparation import data_preparation
-from recbole_llm4msr.run.processes import in_processes
+from recbole_llm4msr.pipeline import report
+from recbole_llm4msr.pipeline.preparation import data_preparation
+from recbole_llm4msr.pipeline.processes import in_processes
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
 
@@ -223,7 +222,7 @@ def objective_function(
     trainer = get_trainer(config["MODEL_TYPE"], config["model"])(config, model)
     score, valid_result = trainer.fit(loaders[0], loaders[1], verbose=False, saved=saved)
     test_result = trainer.evaluate(loaders[2], load_best_model=saved)
-    recbole_quick_start.tune.report(**test_result)  # to Ray, where it runs the trial
+    compat.report(test_result)  # to Ray, where it runs the trial
     return {
         "model": config["model"],
         "best_valid_score": score,

@@ -5,25 +5,18 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from recbole_llm4msr.cli.errors import PASS_ON, settings_of, told
-from recbole_llm4msr.evaluation.benchmark.comparison import ALL, Comparison
-from recbole_llm4msr.evaluation.benchmark.folder import sole_user
-from recbole_llm4msr.evaluation.benchmark.study import (
-    Study,
-    StudyError,
-    from_models,
-    read_mapping,
-    read_study,
-    seeds_of,
-    with_baseline,
-)
-from recbole_llm4msr.evaluation.benchmark.tables import DECIMALS, against, number
+from recbole_llm4msr.config.names import check_model
+
+if TYPE_CHECKING:
+    from recbole_llm4msr.evaluation.benchmark.comparison import Comparison
+    from recbole_llm4msr.evaluation.benchmark.study import Study
 
 benchmark_app = typer.Typer(add_completion=False)
 tune_app = typer.Typer(add_completion=False)
@@ -59,11 +52,15 @@ def benchmark(
 
     Any setting can follow as --key=value; it holds for all models.
     """
+    settings = _settings(context)
+    _check(config, dataset, models)
     from recbole_llm4msr.evaluation.benchmark.board import Board
+    from recbole_llm4msr.evaluation.benchmark.folder import sole_user
     from recbole_llm4msr.evaluation.benchmark.report import write_report
     from recbole_llm4msr.evaluation.benchmark.runner import Runner, planned, run_study
+    from recbole_llm4msr.evaluation.benchmark.study import seeds_of, with_baseline
 
-    study = _study(config, dataset, models, *_settings(context))
+    study = _study(config, dataset, models, *settings)
     if seeds is not None:
         study = replace(study, seeds=seeds_of(seeds))
     if tune is not None:
@@ -103,11 +100,13 @@ def tune(
 
     Any setting can follow as --key=value; it holds for all trials.
     """
+    from_files, given = _settings(context)
+    check_model(model)
     from recbole_llm4msr.evaluation.benchmark.board import Board
+    from recbole_llm4msr.evaluation.benchmark.folder import sole_user
     from recbole_llm4msr.evaluation.benchmark.runner import Runner
     from recbole_llm4msr.evaluation.benchmark.search import SeededTuning, default_params_file
 
-    from_files, given = _settings(context)
     settings = {**from_files, **given}
     file = params_file or default_params_file(model)
     with sole_user(output):
@@ -116,7 +115,7 @@ def tune(
         with Board(search.planned, out) as runner.tell:
             runs = search.run()
     if not runs:
-        raise StudyError(f"no trial of {model} could be trained; see {output}/logs")
+        raise ValueError(f"no trial of {model} could be trained; see {output}/logs")
     keys = list(search.space)
     table = Table(title=f"{model} on {dataset}: {len(runs)} trials, best first")
     for name in (*keys, f"valid {search.metric}", "epochs", "s"):
@@ -133,6 +132,9 @@ def tune(
 
 def _summary(study: Study, comparison: Comparison) -> Table:
     """The columns on all rows; the scenarios are in the files, and too wide for a terminal."""
+    from recbole_llm4msr.evaluation.benchmark.comparison import ALL
+    from recbole_llm4msr.evaluation.benchmark.tables import DECIMALS, against, number
+
     table = Table(title=f"{study.dataset}: test {comparison.metric} on all rows")
     best = comparison.best(ALL, DECIMALS)
     for name in ("run", comparison.metric, "difference", "95 %", "p", "seeds"):
@@ -153,8 +155,30 @@ def _settings(context: typer.Context) -> tuple[dict[str, Any], dict[str, Any]]:
     settings = settings_of(context)
     files: dict[str, Any] = {}
     for name in str(settings.pop("config_files", "")).split():
+        from recbole_llm4msr.evaluation.benchmark.study import read_mapping
+
         files |= read_mapping(Path(name))
     return files, settings
+
+
+def _check(config: Path | None, dataset: str | None, models: str | None) -> None:
+    """Refuse options that name no study, before RecBole and torch are imported."""
+    if config is not None:
+        if models is not None or dataset is not None:
+            raise ValueError("--config names data set and models; leave out --dataset, --models")
+        if not config.is_file():
+            raise ValueError(f"{config}: there is no such study")
+    elif not dataset or not models:
+        raise ValueError("give --dataset and --models, or --config; see --help")
+    for name in _parted(models):
+        try:
+            check_model(name)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from error
+
+
+def _parted(models: str | None) -> list[str]:
+    return [name.strip() for name in (models or "").split(",") if name.strip()]
 
 
 def _study(
@@ -165,12 +189,9 @@ def _study(
     settings: dict[str, Any],
 ) -> Study:
     """The study that the options name; files are weaker than it, other settings stronger."""
+    from recbole_llm4msr.evaluation.benchmark.study import from_models, read_study
+
     if config is not None:
-        if models is not None or dataset is not None:
-            raise StudyError("--config names data set and models; leave out --dataset, --models")
         study = read_study(config)
         return replace(study, settings={**files, **study.settings, **settings})
-    if not dataset or not models:
-        raise StudyError("give --dataset and --models, or --config; see --help")
-    names = [name.strip() for name in models.split(",") if name.strip()]
-    return from_models(names, dataset=dataset, settings={**files, **settings})
+    return from_models(_parted(models), dataset=dataset, settings={**files, **settings})

@@ -5,6 +5,7 @@ version, and why; each looks first and leaves alone what is not broken.
 """
 
 from recbole_llm4msr.compat.checkpoint import CheckpointError, allow_classes, load_checkpoint
+from recbole_llm4msr.compat.exhaustive import draw_from_generators
 from recbole_llm4msr.compat.lean_index import keep_ranges
 from recbole_llm4msr.compat.numpy_names import restore_numpy_names
 from recbole_llm4msr.compat.publish import (
@@ -13,7 +14,9 @@ from recbole_llm4msr.compat.publish import (
     publish_quick_start,
 )
 from recbole_llm4msr.compat.quick_rows import take_rows_by_tensor
-from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray
+from recbole_llm4msr.compat.quiet import hide_warnings_about_recboles_data
+from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray, report
+from recbole_llm4msr.compat.scaler import name_scaler_as_today
 
 __all__ = [
     "CheckpointError",
@@ -23,6 +26,7 @@ __all__ = [
     "publish_companions",
     "publish_model",
     "publish_quick_start",
+    "report",
 ]
 
 
@@ -30,6 +34,9 @@ def apply() -> None:
     """Make RecBole importable and runnable. Safe to call again."""
     restore_numpy_names()
     import_quick_start_without_ray()
+    draw_from_generators()
     allow_classes()
     keep_ranges()
     take_rows_by_tensor()
+    hide_warnings_about_recboles_data()
+    name_scaler_as_today()

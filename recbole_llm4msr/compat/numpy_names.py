@@ -1,9 +1,9 @@
-"""Names that numpy dropped and RecBole 1.2.1 (with the ray it pins) still reads.
+"""Names that numpy dropped and RecBole 1.2.1 still reads.
 
 What:     aliases such as ``np.float_`` (gone in numpy 2.0) and ``np.float`` (gone in 1.24).
 Why:      RecBole's ``Config.compatibility_settings`` sets the short names from the long ones, and
           its data set and models read the short ones, also where no Config was ever made (a data
-          set loaded from a checkpoint); ray 2.6.3 reads ``np.bool8``.
+          set loaded from a checkpoint); releases of ray before 2.7 read ``np.bool8``.
 When not: a name that numpy still has is left as it is.
 """
 

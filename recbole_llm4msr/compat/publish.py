@@ -7,8 +7,9 @@ used as they are, wherever they have been imported to.
 
 Some names in RecBole's quick start are replaced, because there RecBole offers no name to be found
 by: ``Config``, ``create_dataset`` and ``data_preparation``. The replacements look at the model, or
-at whose configuration it is, and hand RecBole's own to RecBole's own code. ``run_recboles`` is
-replaced for spawned workers, which have to import this package before they can know its models.
+at whose configuration it is, and hand RecBole's own to RecBole's own code. ``run_recboles`` and
+``objective_function`` are replaced for spawned workers and those of Ray, which have to import this
+package before they can know its models.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ def publish_companions(model: type, dataset: type, trainer: type) -> None:
 
 
 def publish_quick_start(
-    config: Callable, create_dataset: Callable, data_preparation: Callable, worker: Callable
+    config: Callable,
+    create_dataset: Callable,
+    data_preparation: Callable,
+    worker: Callable,
+    objective: Callable,
 ) -> None:
     """Replace the names in RecBole's quick start.
 
@@ -55,9 +60,12 @@ def publish_quick_start(
         create_dataset: Called as ``create_dataset(config)``.
         data_preparation: Called as ``data_preparation(config, dataset)``.
         worker: Called in a spawned process as ``run_recboles(rank, *args)``.
+        objective: Called as ``objective_function(config_dict, config_file_list, saved)``.
     """
+    package = importlib.import_module("recbole.quick_start")
     quick_start = importlib.import_module("recbole.quick_start.quick_start")
     quick_start.Config = config
     quick_start.create_dataset = create_dataset
     quick_start.data_preparation = data_preparation
     quick_start.run_recboles = worker
+    quick_start.objective_function = package.objective_function = objective

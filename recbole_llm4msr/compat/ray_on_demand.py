@@ -1,19 +1,21 @@
 """RecBole's quick start without ray, until tuning asks for it.
 
 What:     ``recbole.quick_start.quick_start`` (1.2.1) runs ``from ray import tune`` at import and
-          uses it in one line, ``tune.report``, of ``objective_function``.
-Why:      ray 2.6.3 costs seconds, needs ``pkg_resources`` (gone in setuptools 81), and fails to
-          import on numpy 2 without the names it reads.
-How:      while quick_start is imported, ``ray.tune`` is a stand-in that imports the real one at
-          its first use. Where nothing has imported ray, no trial of its runs, and ``report`` has
-          nobody to report to.
-When not: ray, or quick_start, has been imported already.
+          uses it in one line of ``objective_function``, ``tune.report(**test_result)``.
+Why:      ray costs seconds and need not be installed to train; and since 2.7 its ``tune.report``
+          takes the metrics as one dictionary.
+How:      ``ray.tune`` is a stand-in there, which imports the real one at its first use. What is
+          reported goes to Ray in the form that the installed release takes. Where nothing has
+          imported ray, no trial of its runs, and ``report`` has nobody to report to.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
+import warnings
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -24,20 +26,38 @@ class _TuneOnDemand(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if name == "report" and "ray" not in sys.modules:
-            return lambda **_: None
         return getattr(importlib.import_module("ray.tune"), name)
+
+    @staticmethod
+    def report(metrics: Mapping[str, Any] | None = None, **more: Any) -> None:
+        """Report to Ray, from metrics written either way."""
+        report({**(metrics or {}), **more})
+
+
+def report(metrics: dict[str, Any]) -> None:
+    """Hand a trial's metrics to Ray, if it is Ray that runs it."""
+    if "ray" not in sys.modules:
+        return
+    told = importlib.import_module("ray.tune").report
+    with warnings.catch_warnings():
+        # Ray is imported, and this is no trial of its: it warns, and that is all it does.
+        warnings.filterwarnings("ignore", message=".*is meant to only be called inside")
+        if "metrics" in inspect.signature(told).parameters:
+            told(metrics)
+        else:
+            told(**metrics)
 
 
 def import_quick_start_without_ray() -> None:
     """Import ``recbole.quick_start`` while ray stands aside."""
-    if "ray" in sys.modules or "recbole.quick_start.quick_start" in sys.modules:
-        return
-    stand_in = ModuleType("ray")
-    stand_in.tune = _TuneOnDemand("ray.tune")
-    sys.modules["ray"] = stand_in
-    try:
-        importlib.import_module("recbole.quick_start")
-    finally:
-        # RecBole keeps its own reference to the stand-in; others shall find the real ray.
-        del sys.modules["ray"]
+    stand_in = _TuneOnDemand("ray.tune")
+    if "recbole.quick_start.quick_start" not in sys.modules:
+        ray, sys.modules["ray"] = sys.modules.get("ray"), ModuleType("ray")
+        sys.modules["ray"].tune = stand_in
+        try:
+            importlib.import_module("recbole.quick_start")
+        finally:  # others shall find the real ray
+            del sys.modules["ray"]
+            if ray is not None:
+                sys.modules["ray"] = ray
+    importlib.import_module("recbole.quick_start.quick_start").tune = stand_in

@@ -34,6 +34,7 @@ from recbole_llm4msr.config.places import WrittenPlaces
 from recbole_llm4msr.config.types import fault, types_of
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
+from recbole_llm4msr.util.collectives import before_process_group
 
 #: Keys of the command that starts a run; they say where to run, not what.
 LAUNCH_KEYS = ("config_files", "nproc", "ip", "port", "world_size", "group_offset")
@@ -220,6 +221,8 @@ class Config(WrittenPlaces, RecBoleConfig):
         RecBole 1.2.1 knows several processes on NVIDIA devices only.
         """
         final = self.final_config_dict
+        if "local_rank" in final:
+            before_process_group()
         if "local_rank" not in final or (final["use_gpu"] and torch.cuda.is_available()):
             super()._init_device()
             return

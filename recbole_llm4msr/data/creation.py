@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from logging import getLogger
 from pathlib import Path
 
 import recbole.data
 from recbole.data.dataset import Dataset
 
+from recbole_llm4msr.config.names import missing_dataset
 from recbole_llm4msr.data.dataset import MultiScenarioDataset
 
 
@@ -54,13 +54,4 @@ def ensure_dataset(config) -> bool:
 
         prepare(config["dataset"], config["download"], folder)
         return True
-    parent = folder.parent
-    there = sorted({file.parent.name for file in parent.glob("*/*.inter")})
-    near = difflib.get_close_matches(config["dataset"], [*there, "ml-100k"], n=1)
-    raise FileNotFoundError(
-        f"dataset: there is no data set {config['dataset']!r} in {parent.resolve()}"
-        + (f"; it has {', '.join(there)}" if there else "")
-        + (f". Did you mean {near[0]}?" if near else ".")
-        + " Set --data_path to the folder that holds the data set's folder, or convert raw files "
-        "with `python -m dataset_converters --help`."
-    )
+    raise missing_dataset(config["dataset"], folder)

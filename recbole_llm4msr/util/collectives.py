@@ -6,17 +6,24 @@ are gathered before any metric is computed.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
 import torch
-
-# Its functions take the process group there is as a default. Imported later, with torch's compiler,
-# they would keep ours alive, and gloo's threads abort a process that ends before they do.
-import torch.distributed.nn.functional
 from torch import distributed
+
+
+def before_process_group() -> None:
+    """Import what must not be imported while there is a process group; call it before there is one.
+
+    The functions of ``torch.distributed.nn`` take the process group there is as a default. Imported
+    later, with torch's compiler, they would keep ours alive, and gloo's threads abort a process
+    that ends before they do. A run of one process imports it with the compiler, if at all.
+    """
+    importlib.import_module("torch.distributed.nn.functional")
 
 
 def of_first_process(value: Any) -> Any:

@@ -34,7 +34,8 @@ torch.save = slow
 SHORT_LIVED = """
 import weakref, torch
 from torch import distributed
-from recbole_llm4msr.util.collectives import of_first_process
+from recbole_llm4msr.util.collectives import before_process_group, of_first_process
+before_process_group()
 distributed.init_process_group("gloo", init_method="tcp://localhost:{port}", rank=0, world_size=1)
 group = weakref.ref(distributed.group.WORLD)
 assert group() is not None and of_first_process(3) == 3

@@ -60,13 +60,13 @@ class SeededTuning(HyperTuning):
         if not params_file.is_file():
             raise StudyError(f"{params_file}: there is no such file")
         try:
-            # RecBole's own exhaustive search fails with today's hyperopt; see `run`.
+            # RecBole's own exhaustive search draws until a point repeats too often; see `run`.
             drawn = "random" if algorithm == "exhaustive" else algorithm
             super().__init__(
                 None, None, params_file, algo=drawn, max_evals=trials, early_stop=trials
             )
         except ModuleNotFoundError as error:
-            raise StudyError("tune needs hyperopt: pip install '.[benchmark]'") from error
+            raise StudyError("tune needs hyperopt: pip install '.[tune]'") from error
         except (ValueError, SyntaxError, NameError, TypeError) as error:
             raise StudyError(
                 f"{params_file}: {error}; a line is `key choice [a,b]`, `key uniform low,high`, "

@@ -29,6 +29,7 @@ def options(tmp_path, **more) -> list[str]:
     return [f"--{key}={value}" for key, value in settings.items()]
 
 
+@pytest.mark.core
 def test_from_models_to_tables_and_never_twice(toy, tmp_path) -> None:
     output = tmp_path / "results"
     command = ["--dataset=toy", "--models=SharedBottom,LLM4MSR_SharedBottom", "--seeds=2"]
@@ -90,6 +91,7 @@ def test_bad_commands_end_with_one_line(given, message) -> None:
     assert message in result.stderr
 
 
+@pytest.mark.core
 def test_tune_is_seeded_goes_on_and_names_the_best(toy, tmp_path) -> None:
     space = tmp_path / "s.hyper"
     space.write_text("learning_rate loguniform -8,-3\ndropout_prob choice [0.0,0.2]\n")

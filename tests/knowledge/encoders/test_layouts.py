@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from recbole_llm4msr.knowledge import KnowledgeError
-from recbole_llm4msr.knowledge.encoders.huggingface.prefill import Prefill
+from recbole_llm4msr.knowledge.encoders.huggingface.prefill import Prefill, cache_argument
 from tests.knowledge.encoders.test_huggingface import CLOSE, POOLINGS, distance, encode, encoder_of
 
 OPENING = "Home and Garden, Toys: what does this user like? "
@@ -163,3 +163,63 @@ class TestGenerate:
             self.encoder(minilm)
         with pytest.raises(KnowledgeError, match="knowledge_layer"):
             self.encoder(qwen, knowledge_layer=2)
+
+
+def _new(self, input_ids=None, *, cache=None, use_cache=None, **kwargs): ...
+
+
+def _old(self, input_ids=None, past_key_values=None, use_cache=None, **kwargs): ...
+
+
+def _wrapper(self, *arguments, **kwargs): ...
+
+
+@pytest.mark.parametrize(
+    ("whole", "part", "name"),
+    [
+        (_new, _old, "cache"),
+        (_old, _new, "past_key_values"),
+        (_wrapper, _new, "cache"),
+        (_wrapper, _old, "past_key_values"),
+        (_wrapper, _wrapper, "past_key_values"),
+    ],
+)
+def test_the_cache_is_handed_over_by_the_name_in_the_signature(whole, part, name):
+    model = type("Whole", (torch.nn.Module,), {"forward": whole})()
+    model.inner = type("Part", (torch.nn.Module,), {"forward": part})()
+    assert cache_argument(model) == name
+
+
+@pytest.mark.parametrize("known", ["cache", "past_key_values"])
+def test_a_prefix_is_shared_by_either_name(qwen, known, monkeypatch):
+    """As before transformers 5.24 and from 5.40 on: the other name is swallowed unread."""
+    encoder = encoder_of(qwen, knowledge_dtype="float32")
+    encoder.prepare(PROMPTS[:-1])
+    model = encoder.runner.model
+    inner, real = model.forward, cache_argument(model)
+
+    def new(input_ids=None, *, cache=None, **others):
+        others.pop("past_key_values", None)
+        return inner(input_ids=input_ids, **({real: cache} if cache is not None else {}), **others)
+
+    def old(input_ids=None, *, past_key_values=None, **others):
+        others.pop("cache", None)
+        kept = {real: past_key_values} if past_key_values is not None else {}
+        return inner(input_ids=input_ids, **kept, **others)
+
+    monkeypatch.setattr(model, "forward", {"cache": new, "past_key_values": old}[known])
+    runner = encoder.runner
+    again = Prefill(
+        model,
+        causal=runner.causal,
+        pooling=runner.pooling,
+        pad=runner.pad,
+        budget=runner.budget,
+        prefix=encoder.prefix,
+    )
+    ids = encoder.tokenise(PROMPTS).ids
+    for rows, states in again.batches(ids):
+        for row, state in zip(rows, states, strict=True):
+            (_, alone), *_ = runner.batches([ids[row]])
+            torch.testing.assert_close(state, alone[0], atol=1e-4, rtol=1e-3)
+    assert again.prefix == encoder.prefix

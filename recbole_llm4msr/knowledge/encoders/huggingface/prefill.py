@@ -6,6 +6,7 @@ All layouts give the same vectors; they differ in what is computed twice or for 
 from __future__ import annotations
 
 import copy
+import inspect
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -49,6 +50,7 @@ class Prefill:
         self.prefix = list(prefix) if causal else []
         self.device = next(model.parameters()).device
         self._cache: Any = None
+        self._cache_argument = cache_argument(model)
         self._prefix_sum: torch.Tensor | None = None
         self._checked = False
 
@@ -95,7 +97,7 @@ class Prefill:
         cache.batch_repeat_interleave(len(ids))
         tokens, mask = self._tensors([prompt[start:] for prompt in ids])  # (B, L) both
         states = self.model(
-            input_ids=tokens, past_key_values=cache, use_cache=True
+            input_ids=tokens, use_cache=True, **{self._cache_argument: cache}
         ).last_hidden_state  # (B, L, d)
         if self.pooling != "mean":
             return pool(states, mask, self.pooling)
@@ -108,7 +110,7 @@ class Prefill:
 
             tokens = torch.tensor([self.prefix], device=self.device)
             cache = DynamicCache(config=self.model.config)
-            out = self.model(input_ids=tokens, past_key_values=cache, use_cache=True)
+            out = self.model(input_ids=tokens, use_cache=True, **{self._cache_argument: cache})
             self._prefix_sum = out.last_hidden_state[0].float().sum(dim=0)  # (d,)
             self._cache = cache
         return self._cache
@@ -157,6 +159,21 @@ class Prefill:
             tokens[row, : len(prompt)] = torch.tensor(prompt)
             mask[row, : len(prompt)] = True
         return tokens.to(self.device), mask.to(self.device)
+
+
+def cache_argument(model: torch.nn.Module) -> str:
+    """The name by which a model's ``forward`` takes keys and values computed before.
+
+    It is ``cache`` since transformers 5.24, which still knows ``past_key_values``, until 5.40. The
+    one that does not stand in the signature falls into ``**kwargs``, unread. Where neither stands
+    there (a model in a wrapper), the parts of the model tell.
+    """
+    for part in model.modules():
+        taken = inspect.signature(part.forward).parameters
+        for name in ("past_key_values", "cache"):
+            if name in taken:
+                return name
+    return "past_key_values"
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:

@@ -6,15 +6,19 @@ from typing import Any
 
 import recbole.config
 import recbole.data
+import recbole.quick_start
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.config import Config
 from recbole_llm4msr.data import MultiScenarioDataset, create_dataset
 from recbole_llm4msr.model import registered_models
 from recbole_llm4msr.model.registry import on_register
+from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.quick_start import run_recboles
-from recbole_llm4msr.run.preparation import data_preparation
 from recbole_llm4msr.training.trainer import MultiScenarioTrainer
+
+#: RecBole's own objective of tuning, which finds all else by the names that are replaced here.
+_RECBOLES_OBJECTIVE = recbole.quick_start.objective_function
 
 
 def publish() -> None:
@@ -37,4 +41,13 @@ def publish() -> None:
         own = isinstance(config, Config)
         return (data_preparation if own else recbole.data.data_preparation)(config, dataset)
 
-    compat.publish_quick_start(config_of, create_dataset, prepare, run_recboles)
+    compat.publish_quick_start(config_of, create_dataset, prepare, run_recboles, recboles_objective)
+
+
+def recboles_objective(
+    config_dict: dict[str, Any] | None = None,
+    config_file_list: list[str] | None = None,
+    saved: bool = True,
+) -> dict[str, Any]:
+    """RecBole's objective of tuning; a worker that imports it here knows our models."""
+    return _RECBOLES_OBJECTIVE(config_dict, config_file_list, saved)

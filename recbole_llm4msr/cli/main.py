@@ -1,0 +1,106 @@
+"""The command: ``python -m recbole_llm4msr``, ``recbole-llm4msr``, ``python run_recbole.py``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+_USAGE = """\
+Train and evaluate a multi-scenario model, with or without the knowledge of a language model.
+
+  python run_recbole.py --model=LLM4MSR_STAR --dataset=ml-100k
+  python run_recbole.py --model=DeepFM       --dataset=ml-100k       (RecBole's own models too)
+
+  --model=NAME              LLM4MSR_<Backbone>, <Backbone>, or a model of RecBole
+                            backbones: {backbones}
+  --dataset=NAME            a folder NAME below --data_path, or a data set that can be downloaded
+  --config_files="A B"      yaml files with settings, later ones winning
+  --KEY=VALUE               any setting; --KEY VALUE means the same
+  --traceback               where an error comes from, for those who look for it
+  --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole
+
+Other commands (each explains itself with --help):
+{commands}
+
+Settings and their defaults (RecBole's own are described at https://recbole.io/docs):
+{settings}"""
+
+#: Commands beside training a model, with what each is for.
+_COMMANDS = {
+    "convert": "raw KuaiSAR or Amazon files to a data set that can be trained on",
+    "benchmark": "models, seeds and tuning compared in one table, with tests of significance",
+    "tune": "search a model's settings by validation score",
+    "knowledge": "build, look at, check and export the knowledge of a language model",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; errors that are the user's to mend are one message, no traceback."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments and arguments[0] in _COMMANDS:
+        _command(arguments[0], arguments[1:])
+    elif not arguments or {"-h", "--help"} & set(arguments):
+        print(_help())
+    else:
+        traceback = "--traceback" in arguments
+        arguments = [argument for argument in arguments if argument != "--traceback"]
+        sys.argv = [argument for argument in sys.argv if argument != "--traceback"]
+        try:
+            _run(arguments)
+        except (ValueError, OSError, SyntaxError) as error:
+            if traceback:
+                raise
+            sys.exit(f"error: {error}")
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            sys.exit(130)
+
+
+def _run(arguments: list[str]) -> None:
+    from recbole_llm4msr.config.command_line import convert, parse_options
+    from recbole_llm4msr.config.early import check_options
+    from recbole_llm4msr.pipeline.activation import activated
+
+    options, others = parse_options(arguments)
+    if not activated():  # else there may be models of a program of which this is a part
+        check_options(options, others)
+    from recbole_llm4msr.quick_start import run
+
+    launch = {
+        key: convert(options[key])
+        for key in ("nproc", "world_size", "ip", "group_offset")
+        if key in options
+    }
+    if "port" in options:
+        launch["port"] = options["port"]  # RecBole joins it to an address as a text
+    files = options.get("config_files", "").split()
+    run(options.get("model"), options.get("dataset"), files, **launch)
+
+
+def _command(name: str, arguments: list[str]) -> None:
+    """Run a typer application under its name."""
+    if name == "convert":
+        from dataset_converters.cli import app
+    elif name == "knowledge":
+        from recbole_llm4msr.cli.knowledge import app
+    elif name == "tune":
+        from recbole_llm4msr.cli.benchmark import tune_app as app
+    else:
+        from recbole_llm4msr.cli.benchmark import benchmark_app as app
+    app(arguments, prog_name=f"recbole-llm4msr {name}")
+
+
+def _help() -> str:
+    from recbole_llm4msr.config import properties_folder
+    from recbole_llm4msr.config.names import announced, backbones
+
+    settings = []
+    for file in ("overall.yaml", "knowledge.yaml", "model/LLM4MSR.yaml"):
+        lines = (properties_folder() / file).read_text(encoding="utf-8").splitlines()
+        settings.append(f"\n  {file}")
+        settings += [f"    {line}" for line in lines if "# (" in line]
+    return _USAGE.format(
+        backbones=", ".join((*backbones(), *announced())),
+        commands="\n".join(f"  recbole-llm4msr {k:<12} {v}" for k, v in _COMMANDS.items()),
+        settings="\n".join(settings),
+    )

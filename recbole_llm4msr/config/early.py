@@ -1,0 +1,115 @@
+"""Errors of the command line that can be told before RecBole and torch are imported.
+
+Nothing is refused here that :class:`~recbole_llm4msr.config.Config` would let pass, and with the
+same words; what needs more than names and the yaml files' comments is left to it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from recbole_llm4msr.config import names
+from recbole_llm4msr.config.command_line import convert
+from recbole_llm4msr.config.keys import known_keys, properties_folder, recboles_files, unknown_keys
+from recbole_llm4msr.config.types import fault, types_of
+
+_HERE = "command line"
+
+
+def check_options(options: dict[str, str], others: list[str]) -> None:
+    """Refuse what cannot be meant.
+
+    Args:
+        options: Options of the command line, as texts.
+        others: Arguments that are no options.
+
+    Raises:
+        ValueError: An argument is no option, a key is unknown, a value is of another type, or there
+            is no such model.
+        FileNotFoundError: There is no such data set.
+    """
+    missing = [key for key in ("model", "dataset") if key not in options]
+    if missing and "config_files" not in options:
+        raise ValueError(f"--{' and --'.join(missing)} missing; see --help")
+    sources: dict[str, str] = {}
+    for file in options.get("config_files", "").split():
+        sources |= dict.fromkeys(_keys(Path(file)), file)
+    if others:
+        raise ValueError(f"{_HERE}: {' '.join(others)!r} is no option; write --key=value")
+    sources |= dict.fromkeys(options, _HERE)
+    model = options.get("model")
+    if model is None:  # a file names it
+        return
+    names.check_model(model)
+    _check_types(options, model)
+    if model.removeprefix("LLM4MSR_") in (*names.backbones(), *names.recboles_context_models()):
+        # A backbone of another package may bring keys of its own.
+        _check_keys(sources, options)
+        _check_dataset(options)
+
+
+def _keys(file: Path) -> list[str]:
+    """Keys of a configuration file; of one that cannot be read so, RecBole's reader shall tell."""
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ValueError(f"{file}: there is no such configuration file") from error
+    except (yaml.YAMLError, OSError, UnicodeDecodeError):
+        return []
+    return list(content) if isinstance(content, dict) else []
+
+
+def _check_keys(sources: dict[str, str], options: dict[str, str]) -> None:
+    unknown = unknown_keys(sources, known_keys())
+    files = [file for key, file in sources.items() if key == "allow_unknown_keys"]
+    if not unknown or files or convert(options.get("allow_unknown_keys")):
+        return
+    lines = [
+        f"  {key} ({sources[key]})" + (f": did you mean {near}?" if near else "")
+        for key, near in unknown.items()
+    ]
+    raise ValueError(
+        "unknown configuration keys:\n" + "\n".join(lines) + "\n"
+        "A key that your own code reads passes with `allow_unknown_keys: True`."
+    )
+
+
+def _check_types(options: dict[str, str], model: str) -> None:
+    """Refuse values of another type; those of files are told by RecBole's reader of yaml."""
+    properties, plain = properties_folder(), model.removeprefix("LLM4MSR_")
+    if plain in names.backbones():
+        files = [properties / "model" / f"{plain}.yaml"]
+        if not files[0].is_file():  # it starts from its parent's, whose name is not known here
+            return
+    elif plain in names.recboles_context_models():
+        files = []
+    else:
+        return
+    if model != plain:
+        files += [properties / "model" / "LLM4MSR.yaml", properties / "model" / f"{model}.yaml"]
+    dataset = options.get("dataset", "")
+    files += [properties / "dataset" / f"{dataset}.yaml", _folder(options) / f"{dataset}.yaml"]
+    own = [properties / "overall.yaml", properties / "knowledge.yaml", *files]
+    for key, kinds in types_of([*recboles_files(model), *filter(Path.is_file, own)]).items():
+        value: Any = convert(options.get(key))
+        wanted = fault(value, kinds)
+        if wanted:
+            raise ValueError(f"{key} ({_HERE}): {value!r} is not {wanted}")
+
+
+def _check_dataset(options: dict[str, str]) -> None:
+    """Refuse a data set whose folder is not there, unless something may say where to have it."""
+    dataset = options.get("dataset")
+    known = properties_folder() / "dataset" / f"{dataset}.yaml"
+    elsewhere = {"config_files", "download", "SCENARIO_FIELD"} & set(options)
+    if dataset in (None, "ml-100k") or elsewhere or known.is_file():
+        return
+    if not _folder(options).is_dir():
+        raise names.missing_dataset(dataset, _folder(options))
+
+
+def _folder(options: dict[str, str]) -> Path:
+    return Path(options.get("data_path", "dataset/")) / options.get("dataset", "")

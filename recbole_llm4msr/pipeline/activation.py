@@ -1,0 +1,101 @@
+"""RecBole and torch are imported when something of them is asked for, and then all at once.
+
+``--help``, or an error about the arguments, needs neither. So ``import recbole_llm4msr`` only sets
+up a watch: the first import of a submodule of RecBole, or of a module of this package that needs
+RecBole, is preceded by :func:`activate`, which makes RecBole run on today's stack and tells it of
+our models. Whoever imports ``recbole.quick_start`` after this package finds it so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+_HERE = "recbole_llm4msr"
+
+#: Modules of this package that need nothing of RecBole but its yaml files.
+_LIGHT = frozenset(
+    f"{_HERE}.{name}"
+    for name in (
+        "__main__",
+        "cli",
+        "cli.benchmark",
+        "cli.errors",
+        "cli.main",
+        "config",
+        "config.command_line",
+        "config.early",
+        "config.keys",
+        "config.names",
+        "config.types",
+        "properties",
+        "pipeline",
+        "pipeline.activation",
+        "util",
+        "util.requirement",
+    )
+)
+
+
+class _Loaded(Loader):
+    """Hands out a module that :func:`activate` has imported while it was being looked for.
+
+    Python would run its file again: what is in ``sys.modules`` by then is loaded by its own
+    ``__spec__``, so that this one has to stand there until it is.
+    """
+
+    def __init__(self, module: ModuleType) -> None:
+        self.module, self.spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return self.module
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__spec__ = self.spec
+
+
+class _Watch(MetaPathFinder):
+    """Stands before Python's own finders until something of RecBole is imported."""
+
+    def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
+        package, _, rest = name.partition(".")
+        if not rest or package not in ("recbole", _HERE) or name in _LIGHT:
+            return None
+        activate()
+        module = sys.modules.get(name)
+        if module is None:
+            return None
+        module.__spec__ = ModuleSpec(name, _Loaded(module))
+        return module.__spec__
+
+
+_watch = _Watch()
+
+
+def watch() -> None:
+    """Wait for the first import that needs RecBole; where there has been one, wait no longer."""
+    sys.meta_path.insert(0, _watch)
+    if any(name.startswith("recbole.") for name in sys.modules):
+        activate()
+
+
+def activated() -> bool:
+    """Whether RecBole has been imported and knows our models."""
+    return _watch not in sys.meta_path
+
+
+def activate() -> None:
+    """Import RecBole, repaired, and hand our models to it. Safe to call again."""
+    if activated():
+        return
+    sys.meta_path.remove(_watch)
+    try:
+        compat = importlib.import_module(f"{_HERE}.compat")
+        compat.apply()
+        importlib.import_module(f"{_HERE}.pipeline.registration").publish()
+    except BaseException:  # the next import tries again, and fails the same way
+        sys.meta_path.insert(0, _watch)
+        raise

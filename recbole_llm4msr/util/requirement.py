@@ -1,0 +1,51 @@
+"""RecBole itself: it is installed by a command of its own, and here is what says so.
+
+The ray that RecBole 1.2.1 requires has no build for Python 3.12 and later, so that RecBole is no
+requirement of this package which pip could follow.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from pathlib import Path
+
+VERSION = "1.2.1"
+COMMAND = f"pip install --no-deps recbole=={VERSION}"
+
+
+def check_recbole() -> None:
+    """Refuse to go on without the RecBole that this package is made for.
+
+    Importing ``recbole`` costs nothing: it is its submodules that bring torch.
+
+    Raises:
+        ImportError: There is none, or another one; the message holds the command that installs it.
+        SystemExit: The same, with the message alone, where this package's command is what runs.
+    """
+    fault = _fault()
+    if fault and _is_own_command():
+        sys.exit(f"error: {fault}")
+    if fault:
+        raise ImportError(fault)
+
+
+def _fault() -> str | None:
+    if importlib.util.find_spec("recbole") is None:
+        return f"RecBole is not installed; run: {COMMAND}"
+    found = getattr(importlib.import_module("recbole"), "__version__", "without a version")
+    if found != VERSION:
+        return f"RecBole {found} is installed, and recbole_llm4msr needs {VERSION}; run: {COMMAND}"
+    return None
+
+
+def _is_own_command() -> bool:
+    """Whether this is ``run_recbole.py``, ``recbole-llm4msr`` or ``python -m recbole_llm4msr``.
+
+    While Python looks for the module of ``-m``, ``sys.argv`` does not name it yet.
+    """
+    program = sys.argv[0] if sys.argv else ""
+    if program == "-m":
+        return "recbole_llm4msr" in sys.orig_argv or "recbole_llm4msr.__main__" in sys.orig_argv
+    return Path(program).stem in ("run_recbole", "recbole-llm4msr")

@@ -5,9 +5,10 @@ import polars as pl
 import pytest
 
 from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions
+from recbole_llm4msr.knowledge.budget import TokenBudget
 from recbole_llm4msr.knowledge.noise import NoiseEncoder
 from recbole_llm4msr.knowledge.plan import PromptWriter
-from recbole_llm4msr.knowledge.profiles import TokenBudget, user_histories
+from recbole_llm4msr.knowledge.profiles import user_histories
 from recbole_llm4msr.knowledge.prompts import VARIABLES, PromptTemplate, prompt_folder
 from recbole_llm4msr.knowledge.scenario_statistics import scenario_statistics
 
@@ -106,13 +107,15 @@ def test_a_token_budget_keeps_the_newest_of_every_scenario(history):
 
 def test_long_histories_stay_within_the_encoders_limit(history):
     class Short(Words):
-        max_tokens = 29
+        max_tokens = 10
 
-    options = KnowledgeOptions.from_config(Settings(item_text_fields=["title"]))
+    options = KnowledgeOptions.from_config(
+        Settings(item_text_fields=["title"], prompt_categories=0)
+    )
     found = PromptWriter(history, options, Short(4, 0)).plan()
     assert prompts_of(found)["eve"] == "Home and Garden: green tea tin; silver necklace."
-    Short.max_tokens = 18
-    with pytest.raises(KnowledgeError, match="leaves nothing of 18"):
+    Short.max_tokens = 3
+    with pytest.raises(KnowledgeError, match="prompt_max_tokens: user prompts .* limit of 3"):
         PromptWriter(history, options, Short(4, 0)).plan()
 
 

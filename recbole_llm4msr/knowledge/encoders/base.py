@@ -11,6 +11,8 @@ import numpy as np
 Advance = Callable[[int, int], None]
 """Called with (prompts, tokens) as a batch is done, for the progress bar."""
 
+UNLIMITED = 1_000_000  # an encoder with this limit reads prompts of any length
+
 
 @dataclass(frozen=True)
 class Encoded:
@@ -36,7 +38,7 @@ class Encoder(Protocol):
     """Form of prompt that suits this encoder: ``full`` or ``compact``."""
 
     max_tokens: int
-    """Longest prompt, in this encoder's tokens."""
+    """Longest prompt, in this encoder's tokens; ``UNLIMITED`` where length does not matter."""
 
     def identity(self) -> dict[str, Any]:
         """Return what decides a vector beside the prompt, known before any prompt is seen."""
@@ -60,6 +62,10 @@ class Encoder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
         """Count the tokens of each text as part of a prompt, int64 of shape (n,)."""
+        ...
+
+    def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
+        """Count the tokens of wrapped prompts, special ones included, int64 of shape (n,)."""
         ...
 
     def tokenise(self, prompts: Sequence[str]) -> Any:

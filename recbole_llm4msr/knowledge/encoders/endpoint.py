@@ -73,6 +73,10 @@ class EndpointEncoder(Encoder):
             dtype=np.int64,
         )
 
+    def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
+        """Estimate as :meth:`count_tokens` does; the server adds its special tokens unseen."""
+        return self.count_tokens(prompts)
+
     def tokenise(self, prompts: Sequence[str]) -> list[str]:
         """Nothing to do ahead."""
         return list(prompts)

@@ -90,6 +90,10 @@ class LsaEncoder(Encoder):
         """Count words parted by blanks."""
         return np.array([len(t.split()) for t in texts], dtype=np.int64)
 
+    def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
+        """Words only: there are no special tokens."""
+        return self.count_tokens(prompts)
+
     def tokenise(self, prompts: Sequence[str]) -> Sequence[str]:
         """Nothing to do ahead."""
         return prompts

@@ -42,6 +42,10 @@ class NoiseEncoder(Encoder):
         """A name counts as one token."""
         return np.ones(len(texts), dtype=np.int64)
 
+    def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
+        """See :meth:`count_tokens`."""
+        return self.count_tokens(prompts)
+
     def tokenise(self, prompts: Sequence[str]) -> Sequence[str]:
         """Nothing to do ahead."""
         return prompts

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import polars as pl
 
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
+from recbole_llm4msr.knowledge.prompts.budget import TokenBudget
 
 FULL = -1  # the "fold" of a prompt that leaves nothing out
-CountTokens = Callable[[Sequence[str]], np.ndarray]
-
-
-@dataclass(frozen=True)
-class TokenBudget:
-    """How many tokens of history a prompt may carry, and how a text's tokens are counted."""
-
-    tokens: int
-    count: CountTokens
 
 
 def item_texts(history: TrainingHistory, options: KnowledgeOptions) -> pl.DataFrame:
@@ -95,13 +86,16 @@ def user_histories(
         history: The training rows.
         options: ``prompt_history``, ``prompt_categories`` and the item fields are used.
         folds: Fold of every training row, shape (n_rows,); ``None`` for full histories only.
-        budget: Cut the items, newest first in every scenario, so that they fit these tokens.
+        budget: Leave out what is beyond these tokens by the count of its text alone, newest items
+            and most frequent entries first, in turns between the scenarios. A first, coarse cut,
+            which always keeps the newest item of every scenario.
 
     Returns:
         Columns ``user``, ``fold`` (-1 for the full history), ``positives`` (positive training
         rows the prompt may speak of) and ``history``, a list of structs in scenario order with
-        ``scenario``, ``positives``, ``recent`` (texts, newest first) and ``frequent`` (structs
-        ``name``, ``count``). Sorted by user and fold.
+        ``scenario``, ``positives``, ``recent`` (texts, newest first), ``frequent`` (structs
+        ``name``, ``count``) and ``turn`` (0 for the scenario of the newest positive, 1 for the
+        scenario next to it in time, ...). Sorted by user and fold.
     """
     texts = item_texts(history, options)
     told = positive_rows(history, texts)
@@ -117,19 +111,24 @@ def user_histories(
     told = told.join(order, on="scenario", how="left").sort(
         "user", "fold", "place", "time", "row", nulls_last=False, maintain_order=True
     )
+    places = _places(told, by)
     recent = told.group_by(by, maintain_order=True).tail(options.prompt_history)
     recent = recent.reverse()  # newest first
+    frequent = _frequent(told, by, options)
     if budget is not None:
-        recent = _within(recent, by, budget)
+        recent = _within(recent, "text", places, by, budget, least=1)
+        frequent = _within(frequent, "name", places, by, budget, least=0)
     per_scenario = (
-        told.group_by([*by, "place"], maintain_order=True)
-        .agg(positives=pl.len())
-        .join(
+        places.join(
             recent.group_by(by, maintain_order=True).agg(recent="text"),
             on=by,
             how="left",
         )
-        .join(_frequent(told, by, options), on=by, how="left")
+        .join(
+            frequent.group_by(by, maintain_order=True).agg(frequent=pl.struct("name", "count")),
+            on=by,
+            how="left",
+        )
         .with_columns(pl.col("recent", "frequent").fill_null([]))
         .sort("user", "fold", "place")
     )
@@ -137,9 +136,19 @@ def user_histories(
         per_scenario.group_by("user", "fold", maintain_order=True)
         .agg(
             total=pl.col("positives").sum(),
-            history=pl.struct("scenario", "positives", "recent", "frequent"),
+            history=pl.struct("scenario", "positives", "recent", "frequent", "turn"),
         )
         .rename({"total": "positives"})
+    )
+
+
+def _places(told: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Count the positives of each user, fold and scenario, and number the scenarios by time."""
+    return (
+        told.group_by([*by, "place"], maintain_order=True)
+        .agg(positives=pl.len(), newest=pl.col("time").last(), row=pl.col("row").last())
+        .sort("user", "fold", "newest", "row", descending=[False] * 2 + [True] * 2, nulls_last=True)
+        .with_columns(turn=pl.int_range(pl.len()).over("user", "fold"))
     )
 
 
@@ -178,23 +187,31 @@ def rows_told(history: TrainingHistory, folds: np.ndarray | None) -> pl.DataFram
     return pl.concat(parts)
 
 
-def _within(recent: pl.DataFrame, by: list[str], budget: TokenBudget) -> pl.DataFrame:
-    """Keep the newest items of every scenario that together stay within the token budget.
+def _within(
+    rows: pl.DataFrame,
+    text: str,
+    places: pl.DataFrame,
+    by: list[str],
+    budget: TokenBudget,
+    least: int,
+) -> pl.DataFrame:
+    """Keep the first rows of every scenario that together stay within the token budget.
 
-    The newest item of a user is always kept: the encoder cuts a text that is longer than that.
+    Scenarios take turns, that of the newest positive first; ``least`` rows of each are kept.
     """
-    names = recent.select(pl.col("text").unique().sort())
+    names = rows.select(pl.col(text).unique().sort())
     tokens = names.with_columns(
-        tokens=pl.Series(budget.count(names["text"].to_list()), dtype=pl.Int64)
+        tokens=pl.Series(budget.count(names[text].to_list()), dtype=pl.Int64)
     )
-    ranked = recent.with_columns(rank=pl.int_range(pl.len()).over(by)).with_row_index("at")
+    ranked = rows.with_columns(rank=pl.int_range(pl.len()).over(by)).with_row_index("at")
     return (
-        ranked.join(tokens, on="text", how="left")
+        ranked.join(tokens, on=text, how="left")
+        .join(places.select(*by, "turn"), on=by, how="left")
         # Turn by turn: the newest of each scenario, then the second newest of each, ...
-        .sort("user", "fold", "rank", "place", maintain_order=True)
+        .sort("user", "fold", "rank", "turn", maintain_order=True)
         .filter(
             (pl.col("tokens").cum_sum().over("user", "fold") <= budget.tokens)
-            | (pl.int_range(pl.len()).over("user", "fold") == 0)
+            | (pl.col("rank") < least)
         )
         .sort("at")
     )
@@ -204,17 +221,15 @@ def _frequent(told: pl.DataFrame, by: list[str], options: KnowledgeOptions) -> p
     """The most frequent categories; items met more than once where there are no categories."""
     has_categories = options.item_category_field is not None
     name = "category" if has_categories else "text"
-    counts = (
+    return (
         told.filter(pl.col(name).is_not_null())
         .group_by([*by, name])
         .agg(count=pl.len())
         .filter(pl.col("count") >= (1 if has_categories else 2))
-        .sort([*by, "count", name], descending=[False] * 3 + [True, False])
+        .rename({name: "name"})
+        .sort([*by, "count", "name"], descending=[False] * 3 + [True, False])
         .group_by(by, maintain_order=True)
         .head(options.prompt_categories)
-    )
-    return counts.group_by(by, maintain_order=True).agg(
-        frequent=pl.struct(pl.col(name).alias("name"), "count")
     )
 
 

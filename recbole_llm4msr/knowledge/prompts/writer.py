@@ -2,30 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import polars as pl
 
 from recbole_llm4msr.data.history import TrainingHistory
-from recbole_llm4msr.knowledge.encoders.base import Encoder
-from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
+from recbole_llm4msr.knowledge.encoders.base import UNLIMITED, Encoder
+from recbole_llm4msr.knowledge.options import KnowledgeOptions
+from recbole_llm4msr.knowledge.prompts.budget import ShrinkingPrompt, TokenBudget, fit
 from recbole_llm4msr.knowledge.prompts.folds import assign_folds
 from recbole_llm4msr.knowledge.prompts.histories import (
     FULL,
-    TokenBudget,
     item_texts,
     profile_of,
     rows_told,
     user_histories,
 )
 from recbole_llm4msr.knowledge.prompts.scenarios import scenario_statistics
+from recbole_llm4msr.knowledge.prompts.shortening import (
+    DESCRIBED,
+    NAMED,
+    OWN,
+    ItemPrompt,
+    ScenarioPrompt,
+    UserPrompt,
+)
 from recbole_llm4msr.knowledge.prompts.template import PromptTemplate
 
 FITTED_USERS = 4096  # whose prompts are enough to find directions in
-SPARE_TOKENS = 16  # special tokens, and texts that join differently than they count alone
+FRAME_SHARE = 0.75  # most of the limit that may be the same for all users
 
 
 @dataclass(frozen=True)
@@ -76,7 +84,8 @@ class PromptWriter:
         self.statistics = scenario_statistics(history, options)
         self.profile = profile_of(history)
         self._labels = {s["scenario"]: s for s in self.statistics}
-        self._render = self.template.renderer("user", scenarios=self.statistics)
+        self._unlabelled = {s["scenario"]: {**s, "description": ""} for s in self.statistics}
+        self._render = self.template.renderer("user")
         has_system = self.template.has("system")
         self._system = self.template.renderer("system")() if has_system else None
         eol = options.knowledge_pooling == "eol" and self.template.has("eol")
@@ -122,68 +131,84 @@ class PromptWriter:
             pl.col("seen") >= self.options.interaction_threshold
         )
         kept = histories.join(told, on=["user", "fold"], how="semi", maintain_order="left")
-        prompts = [
-            self._wrapped(self._user(user, positives, told))
-            for user, positives, told in kept.select("user", "positives", "history").iter_rows()
-        ]
+        prompts = self._fitted(
+            "user",
+            [
+                UserPrompt(partial(self._user, positives), told, self.profile(user), self._listing)
+                for user, positives, told in kept.select("user", "positives", "history").iter_rows()
+            ],
+        )
         return kept.select("user", "fold", "positives").with_columns(
             prompt=pl.Series(prompts, dtype=pl.String)
         )
 
-    def _user(self, user: str, positives: int, told: Sequence[dict]) -> str:
-        for part in told:
-            labels = self._labels[part["scenario"]]
-            part["name"], part["description"] = labels["name"], labels["description"]
-        return self._render(history=told, positives=positives, profile=self.profile(user))
+    def _user(
+        self, positives: int, history: list[dict], profile: Mapping[str, str], listing: int
+    ) -> str:
+        labels = self._labels if listing == DESCRIBED else self._unlabelled
+        for part in history:
+            of = labels[part["scenario"]]
+            part["name"], part["description"] = of["name"], of["description"]
+        listed = [part["scenario"] for part in history] if listing == OWN else labels
+        return self._wrapped(
+            self._render(
+                scenarios=[labels[scenario] for scenario in listed],
+                history=history,
+                positives=positives,
+                profile=profile,
+            )
+        )
+
+    @cached_property
+    def _listing(self) -> int:
+        """The fullest list of scenarios that leaves enough of the limit to what users did.
+
+        It is the same for all users, so that their prompts differ only in what they did.
+        """
+        if self.encoder.max_tokens >= UNLIMITED:
+            return DESCRIBED
+        longest = max(self.statistics, key=lambda s: len(s["name"]))["scenario"]
+        bare = [{"scenario": longest, "positives": 9999, "recent": ["-"], "frequent": []}]
+        for listing in (DESCRIBED, NAMED):
+            (tokens,) = self.encoder.prompt_tokens([self._user(9999, bare, {}, listing)])
+            if tokens <= FRAME_SHARE * self.encoder.max_tokens:
+                return listing
+        return OWN
 
     def _scenario_prompts(self) -> list[str]:
-        render = self.template.renderer("scenario", scenarios=self.statistics)
-        return [
-            self._wrapped(render(target=s, others=[o for o in self.statistics if o is not s]))
-            for s in self.statistics
-        ]
+        render = self.template.renderer("scenario")
+
+        def write(target: dict, others: list[dict], scenarios: list[dict]) -> str:
+            return self._wrapped(render(target=target, others=others, scenarios=scenarios))
+
+        places = range(len(self.statistics))
+        return self._fitted(
+            "scenario", [ScenarioPrompt(write, self.statistics, place) for place in places]
+        )
 
     def _item_prompts(self) -> pl.DataFrame:
         """Render the items' texts; they are bare texts, never a chat."""
         render = self.template.renderer("item")
+
+        def write(text: str, category: str | None) -> str:
+            return render(text=text, category=category) + self._ending
+
         texts = item_texts(self.history, self.options)
-        prompts = [
-            render(text=text, category=category) + self._ending
-            for text, category in texts.select("text", "category").iter_rows()
-        ]
+        pairs = texts.select("text", "category").iter_rows()
+        prompts = self._fitted("item", [ItemPrompt(write, *pair) for pair in pairs])
         return texts.select("item").with_columns(prompt=pl.Series(prompts, dtype=pl.String))
+
+    def _fitted(self, kind: str, prompts: Sequence[ShrinkingPrompt]) -> list[str]:
+        return fit(prompts, self.encoder, f"{kind} prompts of template {self.template.name}")
 
     def _wrapped(self, prompt: str) -> str:
         return self.encoder.wrap(prompt + self._ending, self._system)
 
-    def _budget(self) -> TokenBudget:
-        """Tokens left for items once the rest of the longest possible prompt is counted."""
-        count = self.encoder.count_tokens
-        has_categories = self.options.item_category_field is not None
-        empty = [
-            {
-                "scenario": s["scenario"],
-                "positives": 9999,
-                "recent": [],
-                "frequent": s["leading"] if has_categories else [],
-            }
-            for s in self.statistics
-        ]
-        users = self.history.users if self.history.profiles is not None else [""]
-        longest = max(users, key=lambda u: sum(map(len, self.profile(u).values())), default="")
-        rest = int(count([self._wrapped(self._user(longest, 9999, empty))])[0])
-        per_item = int(count(["; "])[0])
-        left = self.encoder.max_tokens - rest - SPARE_TOKENS
-        if left <= 0:
-            raise KnowledgeError(
-                f"prompt_max_tokens: template {self.template.name} takes up to {rest} tokens "
-                f"without any history, which leaves nothing of {self.encoder.max_tokens}; raise "
-                "it, or use prompt_form: compact"
-            )
-        return TokenBudget(
-            tokens=left,
-            count=lambda texts: count(texts) + per_item,
-        )
+    def _budget(self) -> TokenBudget | None:
+        """What the texts of a history may take by themselves, ``None`` without a limit."""
+        if self.encoder.max_tokens >= UNLIMITED:
+            return None
+        return TokenBudget(self.encoder.max_tokens, self.encoder.count_tokens)
 
 
 def load_template(options: KnowledgeOptions, encoder: Encoder, dataset: str) -> PromptTemplate:

@@ -6,7 +6,8 @@ import pytest
 
 from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.encoders.random import NoiseEncoder
-from recbole_llm4msr.knowledge.prompts.histories import TokenBudget, user_histories
+from recbole_llm4msr.knowledge.prompts.budget import TokenBudget
+from recbole_llm4msr.knowledge.prompts.histories import user_histories
 from recbole_llm4msr.knowledge.prompts.scenarios import scenario_statistics
 from recbole_llm4msr.knowledge.prompts.template import VARIABLES, PromptTemplate, prompt_folder
 from recbole_llm4msr.knowledge.prompts.writer import PromptWriter
@@ -105,13 +106,15 @@ def test_a_token_budget_keeps_the_newest_of_every_scenario(history):
 
 def test_long_histories_stay_within_the_encoders_limit(history):
     class Short(Words):
-        max_tokens = 29
+        max_tokens = 10
 
-    options = KnowledgeOptions.from_config(Settings(item_text_fields=["title"]))
+    options = KnowledgeOptions.from_config(
+        Settings(item_text_fields=["title"], prompt_categories=0)
+    )
     found = PromptWriter(history, options, Short(4, 0)).plan()
     assert prompts_of(found)["eve"] == "Home and Garden: green tea tin; silver necklace."
-    Short.max_tokens = 18
-    with pytest.raises(KnowledgeError, match="leaves nothing of 18"):
+    Short.max_tokens = 3
+    with pytest.raises(KnowledgeError, match="prompt_max_tokens: user prompts .* limit of 3"):
         PromptWriter(history, options, Short(4, 0)).plan()
 
 

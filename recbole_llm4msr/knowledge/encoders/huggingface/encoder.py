@@ -147,11 +147,27 @@ class PretrainedEncoder(Encoder):
         ids = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
 
-    def tokenise(self, prompts: Sequence[str]) -> Tokenised:
-        """Tokenise prompts (in parallel, by the tokenizer's own threads) and cut the long ones."""
+    def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
+        """Count the tokens of whole prompts, as :meth:`tokenise` makes them before it cuts."""
+        if not len(prompts):
+            return np.zeros(0, dtype=np.int64)
+        ids = self._ids(self._unopened(prompts))
+        return np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
+
+    def _unopened(self, prompts: Sequence[str]) -> list[str]:
         # A chat template has already written the first special token, which must not stand twice.
-        texts = [prompt.removeprefix(self._added) for prompt in prompts]
-        plain = self.tokenizer(texts, truncation=False, verbose=False)["input_ids"]
+        return [prompt.removeprefix(self._added) for prompt in prompts]
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        """Tokenise with special tokens, in the tokenizer's own threads."""
+        return self.tokenizer(texts, truncation=False, verbose=False, return_attention_mask=False)[
+            "input_ids"
+        ]
+
+    def tokenise(self, prompts: Sequence[str]) -> Tokenised:
+        """Tokenise prompts and cut the long ones."""
+        texts = self._unopened(prompts)
+        plain = self._ids(texts)
         long = [at for at, ids in enumerate(plain) if len(ids) > self.max_tokens]
         if long:
             some = [texts[at] for at in long]

@@ -83,7 +83,7 @@ def with_converter(raw: Path, output: Path) -> None:
 
 def simulate(scale: str, output: Path) -> None:
     """The raw files of both jobs."""
-    from dataset_converters.simulate import simulate_kuaisar
+    from dataset_converters.simulation import simulate_kuaisar
 
     simulate_kuaisar(output, scale=scale)
 

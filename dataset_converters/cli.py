@@ -36,16 +36,12 @@ Output = Annotated[
     Path, typer.Option(help="Folder of the data set; its name is the name of the data set.")
 ]
 MaxBadRows = Annotated[
-    int,
-    typer.Option(
-        min=0, help="Number of bad rows to accept; they go to rejected.jsonl with the reason."
-    ),
+    int, typer.Option(min=0, help="Bad rows to accept; they go to rejected.jsonl with the reason.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing data set.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress bar.")]
 KCore = Annotated[
-    int,
-    typer.Option(min=0, help="Keep users and items with at least N rows, over all scenarios."),
+    int, typer.Option(min=0, help="Keep users and items with at least N rows, over all scenarios.")
 ]
 Since = Annotated[str | None, typer.Option(help="First moment to keep: a date or unix seconds.")]
 Until = Annotated[str | None, typer.Option(help="First moment not to keep.")]
@@ -71,12 +67,10 @@ def kuaisar(
     input: Annotated[Path, typer.Option(help="KuaiSAR.zip, KuaiSAR_v2.zip, or a folder of CSVs.")],
     output: Output,
     release: Annotated[
-        str | None,
-        typer.Option(help="small or full. Default: detected from the files."),
+        str | None, typer.Option(help="small or full. Default: detected from the files.")
     ] = None,
     item_types: Annotated[
-        str,
-        typer.Option(help="Types of search results to keep, separated by commas, or all."),
+        str, typer.Option(help="Types of search results to keep, separated by commas, or all.")
     ] = "VIDEO,IMAGE_ATLAS",
     repeats: Annotated[
         str,
@@ -89,8 +83,7 @@ def kuaisar(
     since: Since = None,
     until: Until = None,
     sample_users: Annotated[
-        int | None,
-        typer.Option(min=1, help="Keep this many users, sampled at random."),
+        int | None, typer.Option(min=1, help="Keep this many users, sampled at random.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the user sample.")] = 2024,
     query: Annotated[
@@ -141,8 +134,7 @@ def amazon(
     ] = None,
     more: Annotated[list[str] | None, typer.Argument(hidden=True)] = None,
     release: Annotated[
-        str | None,
-        typer.Option(help="2014, 2018 or 2023. Default: detected from the files."),
+        str | None, typer.Option(help="2014, 2018 or 2023. Default: detected from the files.")
     ] = None,
     threshold: Annotated[float, typer.Option(help="Lowest rating that is positive.")] = 4.0,
     implicit: Annotated[

@@ -1,4 +1,4 @@
-"""Protocol of an open raw file, whatever it is stored in."""
+"""Protocol of an open raw file: plain, compressed, or in an archive."""
 
 from __future__ import annotations
 

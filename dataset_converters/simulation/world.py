@@ -119,8 +119,8 @@ def make_world(users: int, videos: tuple[int, int, int], rng: np.random.Generato
     n_categories, n_themes = len(CATEGORIES), len(THEMES)
     shape = (users, n_categories)
     shared = rng.standard_normal(shape, np.float32)
-    own = rng.standard_normal((2, *shape), np.float32)
-    interest = np.sqrt(np.float32(SHARED)) * shared + np.sqrt(np.float32(1 - SHARED)) * own
+    separate = rng.standard_normal((2, *shape), np.float32)
+    interest = np.sqrt(np.float32(SHARED)) * shared + np.sqrt(np.float32(1 - SHARED)) * separate
     draw = rng.random(shape)
     first_seen = np.full(shape, BOTH, np.int8)
     first_seen[draw < 2 * ONE_SCENARIO_FIRST] = RECOMMENDATION

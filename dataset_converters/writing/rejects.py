@@ -51,7 +51,7 @@ class Rejects:
         )
 
     def write(self, path: Path) -> None:
-        """Write the rows as JSON lines; no file is made when there are none."""
+        """Write the rows as JSON lines; write no file if there are none."""
         if self.rows:
             lines = [json.dumps(row, ensure_ascii=False) for row in self.rows]
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,10 +1,10 @@
-"""The KuaiSAR converter and the same job in plain pandas: seconds, peak memory, same output.
+"""Measure the KuaiSAR converter against plain pandas: seconds, peak memory, same output.
 
 Run by hand::
 
     python benchmarks/converters.py --scale full --work /path/with/8GB
 
-Each job is a process of its own, so that its peak memory is its own.
+Each job runs in a separate process, so that its peak memory can be measured.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 
 def with_pandas(raw: Path, output: Path) -> None:
-    """The same files the plain way: read whole tables, filter, write."""
+    """Write the same files with pandas: read whole tables, filter, write."""
     import pandas as pd
 
     output.mkdir(parents=True)
@@ -38,17 +38,17 @@ def with_pandas(raw: Path, output: Path) -> None:
             "timestamp": search["search_session_timestamp"] / 1000,
         }
     )
-    shown = pd.read_csv(raw / "rec_inter.csv")
-    shown = pd.DataFrame(
+    recommendation = pd.read_csv(raw / "rec_inter.csv")
+    recommendation = pd.DataFrame(
         {
-            "user_id": shown["user_id"],
-            "item_id": shown["item_id"],
+            "user_id": recommendation["user_id"],
+            "item_id": recommendation["item_id"],
             "scenario": "recommendation",
-            "label": shown["click"],
-            "timestamp": shown["timestamp"] / 1000,
+            "label": recommendation["click"],
+            "timestamp": recommendation["timestamp"] / 1000,
         }
     )
-    inter = pd.concat([search, shown])
+    inter = pd.concat([search, recommendation])
     kinds = ["token", "token", "token", "float", "float"]
     _save(inter, output / "k.inter", kinds)
     users = pd.read_csv(raw / "user_features.csv")
@@ -75,21 +75,21 @@ def _save(frame, path: Path, kinds: list[str]) -> None:
 
 
 def with_converter(raw: Path, output: Path) -> None:
-    """The converter with its defaults."""
+    """Run the converter with its default options."""
     from dataset_converters.kuaisar import convert_kuaisar
 
     convert_kuaisar(raw, output)
 
 
 def simulate(scale: str, output: Path) -> None:
-    """The raw files of both jobs."""
-    from dataset_converters.simulate import simulate_kuaisar
+    """Write the raw files that both jobs read."""
+    from dataset_converters.simulation import simulate_kuaisar
 
     simulate_kuaisar(output, scale=scale)
 
 
 def measure(job: str, *words: object) -> str:
-    """Run one job in a process of its own; return a row of the table."""
+    """Run one job in a separate process; return a row of the table."""
     command = [sys.executable, __file__, "--job", job, *map(str, words)]
     start = time.perf_counter()
     process = subprocess.Popen(command)
@@ -103,7 +103,7 @@ def measure(job: str, *words: object) -> str:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether both jobs wrote the same bytes."""
+    """Return whether both jobs wrote the same bytes."""
     digests = []
     for folder in (one, other):
         files = [folder / f"k.{suffix}" for suffix in ("inter", "user", "item")]

@@ -1,5 +1,5 @@
-"""Published raw logs in, RecBole atomic files with a scenario field out.
+"""Convert published raw logs to RecBole atomic files with a scenario field.
 
-Command line: ``python -m dataset_converters --help``. The package stands alone: it needs neither
-RecBole nor recbole_llm4msr.
+Command line: ``python -m dataset_converters --help``. The package is independent: it imports
+neither RecBole nor recbole_llm4msr.
 """

@@ -1,4 +1,4 @@
-"""``python -m dataset_converters``."""
+"""Run the command line: ``python -m dataset_converters``."""
 
 from dataset_converters.cli import app
 

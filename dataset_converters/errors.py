@@ -1,4 +1,4 @@
-"""Errors of the converters: each is one message that a person can act on."""
+"""Errors of the converters; each is one message that names the cause and the remedy."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 
 class ConverterError(ValueError):
-    """The input, an option or the output folder cannot be used as it is."""
+    """The input, an option or the output folder cannot be used."""
 
 
 class BadRowsError(ConverterError):
-    """More bad rows than ``--max-bad-rows`` allows; names the one that was too many."""
+    """More bad rows than ``--max-bad-rows`` allows; names the first row above the limit."""
 
 
 class DownloadError(OSError):
-    """An archive could not be fetched or verified; says where to put it by hand."""
+    """An archive could not be downloaded or verified; names the folder to put it in by hand."""
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -111,7 +111,7 @@ def write_vocabulary(data_path: str, name: str, *, ids: int, rows: int, users: i
 def write_kuaisar(data_path: str, name: str, scale: float | str) -> None:
     """Simulated KuaiSAR, through the converter as the published files would go."""
     from dataset_converters.kuaisar import convert_kuaisar
-    from dataset_converters.simulate import simulate_kuaisar
+    from dataset_converters.simulation import simulate_kuaisar
 
     with made_once(Path(data_path) / name) as folder:
         if folder is None:

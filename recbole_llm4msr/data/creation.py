@@ -50,8 +50,8 @@ def ensure_dataset(config) -> bool:
     if folder.is_dir():
         return False
     if config["download"]:
-        from dataset_converters.download import prepare
+        from dataset_converters.download import prepare_dataset
 
-        prepare(config["dataset"], config["download"], folder)
+        prepare_dataset(config["dataset"], config["download"], folder)
         return True
     raise missing_dataset(config["dataset"], folder)

@@ -1,4 +1,4 @@
-"""Small Amazon files of every release, written by hand to the published layouts."""
+"""Small Amazon files in the layout of every release."""
 
 import gzip
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_lines(path: Path, rows: list[object], *, python: bool = False) -> Path:
-    """Write rows as JSON lines, or as Python literals; strings go as they are."""
+    """Write rows as JSON lines, or as Python literals; strings are written unchanged."""
     text = [
         row if isinstance(row, str) else repr(row) if python else json.dumps(row) for row in rows
     ]
@@ -17,7 +17,7 @@ def write_lines(path: Path, rows: list[object], *, python: bool = False) -> Path
 
 
 def old(user: str, item: str, rating: float = 5.0, time: object = 1400000000, **more: object):
-    """A review as 2014 and 2018 have it."""
+    """Return a review in the layout of 2014 and 2018."""
     return {
         "reviewerID": user,
         "asin": item,
@@ -29,7 +29,7 @@ def old(user: str, item: str, rating: float = 5.0, time: object = 1400000000, **
 
 
 def new(user: str, item: str, rating: float = 5.0, time: object = 1600000000123, **more: object):
-    """A review as 2023 has it."""
+    """Return a review in the layout of 2023."""
     return {
         "rating": rating,
         "title": "Fine",
@@ -42,7 +42,7 @@ def new(user: str, item: str, rating: float = 5.0, time: object = 1600000000123,
 
 
 def sample_2014(folder: Path) -> Path:
-    """Two categories; users U1 and U2 are in both."""
+    """Write two categories of 2014; users U1 and U2 are in both."""
     beauty = [old("U1", "B1"), old("U1", "B2", 3.0), old("U2", "B1", 4.0), old("U3", "B2", 1.0)]
     toys = [old("U1", "T1", 2.0, 1400000500), old("U2", "T1"), old("U4", "T2"), old("U2", "T2")]
     write_lines(folder / "reviews_Beauty_5.json.gz", [{**r, "helpful": [0, 0]} for r in beauty])

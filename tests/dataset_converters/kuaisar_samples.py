@@ -1,4 +1,4 @@
-"""Small KuaiSAR files to the published schema, written by hand."""
+"""Small KuaiSAR files in the published schema."""
 
 COLUMNS = {
     "src_inter.csv": "keyword,item_id,click_cnt,search_session_id,item_type,user_id,"
@@ -13,7 +13,7 @@ COLUMNS = {
     + ","
     + ",".join(f"{n}_level_category_name_en" for n in ("first", "second", "third", "fourth")),
 }
-SOUND = {
+VALID = {
     "src_inter.csv": [
         '"[5, 7]",10,1,1,VIDEO,1,1684761000000.0,USER_INPUT,t',
         '"[5, 7]",10,0,1,VIDEO,1,1684761000000.0,USER_INPUT,t',

@@ -1,4 +1,4 @@
-"""Slow, plain readings of raw and atomic files that share no code with the converters."""
+"""Read raw and atomic files with the standard library, sharing no code with the converters."""
 
 import ast
 import csv
@@ -11,7 +11,7 @@ LEVELS = ("first", "second", "third", "fourth")
 
 
 def read_atomic(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Header and rows of an atomic file, split at tabs and nothing else."""
+    """Return header and rows of an atomic file, split at tabs only."""
     lines = path.read_text(encoding="utf-8").split("\n")
     assert lines.pop() == ""
     rows = [line.split("\t") for line in lines]
@@ -26,7 +26,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def kuaisar_inter(folder: Path, types: tuple[str, ...] | None = None) -> list[list[str]]:
-    """What ``.inter`` must hold, from the raw files."""
+    """Return the rows that ``.inter`` must have, from the raw files."""
     kept = ("VIDEO", "IMAGE_ATLAS") if types is None else types
     rows = []
     for row in read_csv(folder / "src_inter.csv"):
@@ -69,7 +69,7 @@ def kuaisar_items(folder: Path, occurring: set[str]) -> list[list[str]]:
 
 
 def gzip_lines(path: Path) -> list[str]:
-    """Whole lines of a gzip file, also of one that breaks off."""
+    """Return the whole lines of a gzip file, even if it is truncated."""
     lines = []
     with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
         try:
@@ -80,7 +80,7 @@ def gzip_lines(path: Path) -> list[str]:
 
 
 def amazon_rows(path: Path, scenario: str, threshold: float = 4) -> list[list[str]]:
-    """What ``.inter`` must hold of one category of 2014 or 2018."""
+    """Return the rows that ``.inter`` must have for one category of 2014 or 2018."""
     rows = []
     for line in dict.fromkeys(gzip_lines(path)):
         row = json.loads(line)

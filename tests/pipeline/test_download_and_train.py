@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dataset_converters.simulate import simulate_kuaisar
+from dataset_converters.simulation import simulate_kuaisar
 from recbole_llm4msr import Config, run
 from tests.toy import toy_settings
 

@@ -1,0 +1,18 @@
+"""Read raw files in blocks and return typed, checked rows that know their line."""
+
+from dataset_converters.reading.columns import Column, to_seconds
+from dataset_converters.reading.csv_rows import read_csv_rows
+from dataset_converters.reading.json_rows import TEXT, parse_object, read_json_lines
+from dataset_converters.reading.raw_files import LINE, RawFile, find_files
+
+__all__ = [
+    "LINE",
+    "TEXT",
+    "Column",
+    "RawFile",
+    "find_files",
+    "parse_object",
+    "read_csv_rows",
+    "read_json_lines",
+    "to_seconds",
+]

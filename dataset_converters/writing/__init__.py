@@ -1,0 +1,24 @@
+"""Write atomic files, rejected rows, progress bars and the final report."""
+
+from dataset_converters.writing.dataset_writer import DatasetWriter
+from dataset_converters.writing.layout import (
+    check_not_empty,
+    dataset_settings,
+    write_inter,
+    write_scenarios,
+)
+from dataset_converters.writing.progress import Reporter
+from dataset_converters.writing.rejects import REJECTED, Rejects
+from dataset_converters.writing.report import Report
+
+__all__ = [
+    "REJECTED",
+    "DatasetWriter",
+    "Rejects",
+    "Report",
+    "Reporter",
+    "check_not_empty",
+    "dataset_settings",
+    "write_inter",
+    "write_scenarios",
+]

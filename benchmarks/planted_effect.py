@@ -16,8 +16,7 @@ from statistics import fmean, stdev
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
-from recbole_llm4msr.evaluation.benchmark.comparison import by_label
-from recbole_llm4msr.evaluation.benchmark.records import read_runs
+from recbole_llm4msr.evaluation.benchmark import by_label, read_runs
 
 READERS = ("own_scenario", "both_scenarios", "oracle")
 KEY = ("scenario", "user", "item")

@@ -1,10 +1,10 @@
-"""The KuaiSAR converter and the same job in plain pandas: seconds, peak memory, same output.
+"""Compare the KuaiSAR converter with plain pandas: seconds, peak memory, same output.
 
 Run by hand::
 
     python benchmarks/converters.py --scale full --work /path/with/8GB
 
-Each job is a process of its own, so that its peak memory is its own.
+Each job runs in its own process, so that its peak memory can be read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 
 
 def with_pandas(raw: Path, output: Path) -> None:
-    """The same files the plain way: read whole tables, filter, write."""
+    """Write the same files with plain pandas: read whole tables, filter, write."""
     import pandas as pd
 
     output.mkdir(parents=True)
@@ -75,22 +75,22 @@ def _save(frame, path: Path, kinds: list[str]) -> None:
 
 
 def with_converter(raw: Path, output: Path) -> None:
-    """The converter with its defaults."""
+    """Run the converter with its defaults."""
     from dataset_converters.kuaisar import convert_kuaisar
 
     convert_kuaisar(raw, output)
 
 
 def simulate(scale: str, output: Path) -> None:
-    """The raw files of both jobs."""
+    """Simulate the raw files of both jobs."""
     from dataset_converters.simulate import simulate_kuaisar
 
     simulate_kuaisar(output, scale=scale)
 
 
-def measure(job: str, *words: object) -> str:
-    """Run one job in a process of its own; return a row of the table."""
-    command = [sys.executable, __file__, "--job", job, *map(str, words)]
+def measure(job: str, *arguments: object) -> str:
+    """Run one job in its own process; return a row of the table."""
+    command = [sys.executable, __file__, "--job", job, *map(str, arguments)]
     start = time.perf_counter()
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
@@ -103,7 +103,7 @@ def measure(job: str, *words: object) -> str:
 
 
 def same(one: Path, other: Path) -> bool:
-    """Whether both jobs wrote the same bytes."""
+    """Return whether both jobs wrote the same bytes."""
     digests = []
     for folder in (one, other):
         files = [folder / f"k.{suffix}" for suffix in ("inter", "user", "item")]

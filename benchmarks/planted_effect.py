@@ -1,9 +1,9 @@
-"""How much of the interest planted in simulated KuaiSAR do the models of a study find?
+"""Measure how much of the interest planted in simulated KuaiSAR the models of a study learn.
 
 Run by hand: ``python benchmarks/planted_effect.py RESULTS RAW``, where RESULTS is the folder of a
 study of simulated data (runs and predictions) and RAW the folder of the simulator. Test rows are
-told apart by whether the user's interest in their category could only be known from the other
-scenario (crossing); the readers of the truth are scored on the same rows. The figures are in
+separated into those where the user's interest in their category shows only in the other scenario
+(crossing) and the others; the readers of the truth are scored on the same rows. The figures are in
 ``RESULTS.md``.
 """
 
@@ -23,7 +23,7 @@ KEY = ("scenario", "user", "item")
 
 
 def truth(raw: Path) -> pl.DataFrame:
-    """What the readers of the truth say of the late rows, one row per user, item and scenario."""
+    """Return the scores by the truth for the late rows, one row per user, item and scenario."""
     parts = []
     for scenario in ("search", "recommendation"):
         rows = pl.read_parquet(raw / f"truth_{scenario}.parquet").filter(pl.col("fraction") >= 0.8)
@@ -40,7 +40,7 @@ def truth(raw: Path) -> pl.DataFrame:
 
 
 def aucs(rows: pl.DataFrame, score: str) -> dict[str, float]:
-    """AUC of a column of scores in each scenario, on crossing rows and on the others."""
+    """Return AUC of a column of scores per scenario, on crossing rows and on the others."""
     return {
         f"{scenario}, {'crossing' if crossing else 'other'}": roc_auc_score(
             part["label"], part[score]

@@ -128,8 +128,8 @@ def main() -> None:
         mixed = prompts[::2] + prompts[1::2]
 
         def padded() -> None:
-            for at in range(0, len(mixed), 4):
-                plain.runner._padded(mixed[at : at + 4])
+            for start in range(0, len(mixed), 4):
+                plain.runner._padded(mixed[start : start + 4])
 
         with torch.inference_mode():
             timed("prefill, padded batches of 4", prompts, padded)

@@ -58,13 +58,13 @@ def main() -> None:
     runs = [run for run in read_runs(arguments.results / "runs.jsonl") if run.phase == "final"]
     table, marks = {}, {}
     for label, own in by_label(runs).items():
-        found = []
+        per_run = []
         for run in own:
             rows = pl.read_parquet(arguments.results / run.predictions)
             rows = rows.join(known, on=KEY, how="inner", maintain_order="left")
-            found.append(aucs(rows, "score"))
+            per_run.append(aucs(rows, "score"))
             marks = marks or {reader: aucs(rows, reader) for reader in READERS}
-        table[label] = {place: [one[place] for one in found] for place in found[0]}
+        table[label] = {place: [run_aucs[place] for run_aucs in per_run] for place in per_run[0]}
     places = list(next(iter(marks.values())))
     print("| run |", " | ".join(places), "|")
     print("|---|", "---|" * len(places), sep="")

@@ -48,8 +48,8 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     )
     batches = parameters["batches"]
     if parameters.get("profile"):
-        found = profile_steps(run.trainer, run.loaders[0], batches or 50, 3)
-        return {"profiles": {"training": found}}
+        operations = profile_steps(run.trainer, run.loaders[0], batches or 50, 3)
+        return {"profiles": {"training": operations}}
     seconds, cpu, feeding = [], [], []
     for epoch in range(1 + _EPOCHS):
         clock, timed = Clock(), TimedLoader(run.loaders[0], batches)

@@ -138,16 +138,16 @@ class Results:
 
     def series(self, case: str, key: str, unit: str) -> Series:
         """Return one number of a case by repeat; empty if the case was not measured."""
-        found = Series(unit)
+        series = Series(unit)
         for n, entries in enumerate(self._repeats):
             entry = entries.get(case)
             if entry is None:
                 continue
             if entry["stopped"]:
-                found.stopped = entry["stopped"]
+                series.stopped = entry["stopped"]
             elif key in entry["values"]:
-                found.values[n] = entry["values"][key]
-        return found
+                series.values[n] = entry["values"][key]
+        return series
 
     def first(self, case: str, key: str) -> Any:
         """Return a value of the first repeat, or ``None``; for values that do not change."""

@@ -52,6 +52,14 @@ def test_benchmark_writes_tables_and_does_not_repeat_runs(toy, tmp_path) -> None
     second = CliRunner().invoke(benchmark_app, command)
     assert second.exit_code == 0, second.output
     assert (output / "runs.jsonl").read_bytes() == before
+    code = read_runs(output / "runs.jsonl")[0].code
+    (output / "runs.jsonl").write_bytes(before.replace(code.encode(), b"other"))
+    refused = CliRunner().invoke(benchmark_app, command)
+    assert refused.exit_code == 1
+    assert "4 of 4 runs were made with other code" in refused.stderr
+    third = CliRunner().invoke(benchmark_app, [*command, "--reuse-other-code"])
+    assert third.exit_code == 0, third.output
+    assert "4 runs were made with other code" in third.output
 
 
 def test_a_failed_run_is_reported_and_the_others_continue(toy, tmp_path) -> None:

@@ -23,8 +23,8 @@ def test_weighted_auc_equals_auc_of_repeated_rows() -> None:
         again = np.repeat(np.arange(60), weight)
         ranking = Ranking(score, label)
         slow = roc_auc_score(label[again], score[again])
-        found = ranking.auc(weight[ranking.positive], weight[ranking.negative])
-        assert found == pytest.approx(slow)
+        weighted = ranking.auc(weight[ranking.positive], weight[ranking.negative])
+        assert weighted == pytest.approx(slow)
     assert math.isnan(Ranking(score, np.ones(60, bool)).auc(np.ones(60, int), np.ones(0, int)))
 
 
@@ -47,7 +47,7 @@ def made_up(folder, gain: float, n: int = 400):
 
 def test_bootstrap_metrics_equal_those_of_the_drawn_users_rows(tmp_path) -> None:
     runs, score, label, user, scenario = made_up(tmp_path, 1.0)
-    found = ResampledUsers(tmp_path, resamples=5, seed=7).metrics(runs["ours"])
+    drawn_metrics = ResampledUsers(tmp_path, resamples=5, seed=7).metrics(runs["ours"])
     names = list(dict.fromkeys(user))
     drawn = np.random.default_rng(7).poisson(1, (len(names), 5))
     for r in range(5):
@@ -55,9 +55,9 @@ def test_bootstrap_metrics_equal_those_of_the_drawn_users_rows(tmp_path) -> None
         rows = np.repeat(np.arange(len(user)), [times[name] for name in user])
         for suffix, at in (("", rows), ("@a", rows[scenario[rows] == "a"])):
             auc = roc_auc_score(label[at], score["ours"][at])
-            assert found[f"auc{suffix}"][r] == pytest.approx(auc)
+            assert drawn_metrics[f"auc{suffix}"][r] == pytest.approx(auc)
             loss = log_loss(label[at], score["ours"][at])
-            assert found[f"logloss{suffix}"][r] == pytest.approx(loss)
+            assert drawn_metrics[f"logloss{suffix}"][r] == pytest.approx(loss)
 
 
 def test_interval_excludes_zero_for_a_planted_gain_and_is_zero_without_one(tmp_path) -> None:

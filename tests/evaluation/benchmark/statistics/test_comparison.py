@@ -14,8 +14,8 @@ from tests.evaluation.benchmark.runs import make_run
 def test_a_scenario_named_all_has_its_own_column(tmp_path) -> None:
     run = make_run(test={"auc": 0.7, "auc@all": 0.6, "auc@mean": 0.6})
     cells = compare([run], "auc", ResampledUsers(tmp_path)).rows[0].cells
-    found = {name: cell.mean for name, cell in cells.items()}
-    assert found == {"mean": 0.6, "@all": 0.6, "all": 0.7}
+    means = {name: cell.mean for name, cell in cells.items()}
+    assert means == {"mean": 0.6, "@all": 0.6, "all": 0.7}
 
 
 def test_only_models_tested_on_the_most_common_rows_can_be_best(tmp_path) -> None:

@@ -29,12 +29,12 @@ def test_direction_of_auc_and_logloss() -> None:
 
 def test_paired_t_test_equals_its_formula() -> None:
     ours, theirs = {1: 0.71, 2: 0.74, 3: 0.70, 9: 0.1}, {3: 0.68, 1: 0.70, 2: 0.70, 8: 0.9}
-    found = paired_difference(runs_of("a", ours), runs_of("b", theirs), "auc")
+    difference = paired_difference(runs_of("a", ours), runs_of("b", theirs), "auc")
     d = np.array([0.01, 0.04, 0.02])
     t = d.mean() / (d.std(ddof=1) / math.sqrt(3))
-    assert found.mean == pytest.approx(d.mean())
-    assert found.p == pytest.approx(2 * stats.t.sf(t, df=2))
-    assert found.n_seeds == 3
+    assert difference.mean == pytest.approx(d.mean())
+    assert difference.p == pytest.approx(2 * stats.t.sf(t, df=2))
+    assert difference.n_seeds == 3
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,9 @@ def test_paired_t_test_equals_its_formula() -> None:
     ],
 )
 def test_without_enough_seeds_there_is_no_p_value(ours, theirs, mean, n_seeds) -> None:
-    found = paired_difference(runs_of("a", ours), runs_of("b", theirs), "auc")
-    assert found.mean == pytest.approx(mean, nan_ok=True)
-    assert (found.p, found.n_seeds) == (None, n_seeds)
+    difference = paired_difference(runs_of("a", ours), runs_of("b", theirs), "auc")
+    assert difference.mean == pytest.approx(mean, nan_ok=True)
+    assert (difference.p, difference.n_seeds) == (None, n_seeds)
 
 
 def test_holm_equals_values_computed_by_hand() -> None:

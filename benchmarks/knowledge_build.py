@@ -1,7 +1,7 @@
-"""Kill a real build in the middle, resume it, compare it byte by byte with one that ran through.
+"""Compare a build that was killed and resumed with an uninterrupted one, byte by byte.
 
 Run by hand: ``python benchmarks/knowledge_build.py --data DIR --llm FOLDER [--users N]``, where DIR
-holds ``amazon-bst``. Figures in ``knowledge.md``.
+holds ``amazon-bst``. The figures are in ``knowledge.md``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import polars as pl
 INTER = ["user_id:token", "item_id:token", "scenario:token", "label:float", "timestamp:float"]
 
 
-def part_of(data: Path, users: int, folder: Path) -> None:
+def copy_first_users(data: Path, users: int, folder: Path) -> None:
     """Copy the data set with the rows of its first users only."""
     name = "amazon-bst"
     (folder / name).mkdir(parents=True)
@@ -52,14 +52,14 @@ def main() -> None:
     parser.add_argument("--llm", required=True)
     parser.add_argument("--users", type=int, help="first users of the file; all when left out")
     parser.add_argument("--chunk", type=int, default=131072)
-    parser.add_argument("--keep", type=Path, help="folder of the whole store, to train with later")
+    parser.add_argument("--keep", type=Path, help="folder in which the uninterrupted build is kept")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         data = arguments.data
         if arguments.users:
             data = folder / "data"
-            part_of(arguments.data, arguments.users, data)
+            copy_first_users(arguments.data, arguments.users, data)
 
         whole_store = arguments.keep or folder / "whole"
         killed_store = folder / "killed"
@@ -79,7 +79,7 @@ def main() -> None:
         wall = time.perf_counter() - begun
         cpu = resource.getrusage(resource.RUSAGE_CHILDREN)
         whole = chunks(whole_store)
-        print(f"through: {wall:.0f} s wall, {cpu.ru_utime + cpu.ru_stime:.0f} s CPU")
+        print(f"uninterrupted: {wall:.0f} s wall, {cpu.ru_utime + cpu.ru_stime:.0f} s CPU")
         process = start(killed_store)
         while len(chunks(killed_store)) < len(whole) / 2:
             assert process.poll() is None

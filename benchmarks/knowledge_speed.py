@@ -1,8 +1,8 @@
-"""Prompts a second of a decoder: the published procedure, naive prefill, and ours.
+"""Measure prompts per second of a decoder: published procedure, naive prefill, and ours.
 
 Run by hand: ``python benchmarks/knowledge_speed.py [--shape 0.5B] [--prompts 8] [--threads 2]``.
-The model has random weights, which cost what trained ones do. The figures that were measured are
-in ``knowledge.md``.
+The model has random weights, which take the same time as trained ones. The figures are in
+``knowledge.md``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def make_model(shape: str, folder: Path) -> None:
     torch.set_default_dtype(torch.bfloat16)
     Qwen2ForCausalLM(config).save_pretrained(folder)
     torch.set_default_dtype(before)
-    # Prompts are given as token ids; the tokenizer only has to be there.
+    # Prompts are token ids; the encoder only needs a tokenizer to load.
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     tokenizer = Tokenizer(models.BPE({sign: n for n, sign in enumerate(alphabet)}, []))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -60,12 +60,12 @@ def make_model(shape: str, folder: Path) -> None:
 
 
 def make_prompts(count: int, prefix: int, suffix: int) -> list[list[int]]:
-    """Prompts with a common opening and endings of ``suffix`` tokens give or take a half."""
+    """Make prompts with a common prefix and suffixes of 0.5 to 1.5 times ``suffix`` tokens."""
     draw = torch.Generator().manual_seed(0)
-    opening = torch.randint(1, WORDS - 1, (prefix,), generator=draw).tolist()
-    lengths = [int(suffix * (0.5 + (at + 0.5) / count)) for at in range(count)]
+    shared = torch.randint(1, WORDS - 1, (prefix,), generator=draw).tolist()
+    lengths = [int(suffix * (0.5 + (index + 0.5) / count)) for index in range(count)]
     return [
-        opening + torch.randint(1, WORDS - 1, (length,), generator=draw).tolist()
+        shared + torch.randint(1, WORDS - 1, (length,), generator=draw).tolist()
         for length in lengths
     ]
 
@@ -128,8 +128,8 @@ def main() -> None:
         mixed = prompts[::2] + prompts[1::2]
 
         def padded() -> None:
-            for at in range(0, len(mixed), 4):
-                plain.runner._padded(mixed[at : at + 4])
+            for start in range(0, len(mixed), 4):
+                plain.runner._padded(mixed[start : start + 4])
 
         with torch.inference_mode():
             timed("prefill, padded batches of 4", prompts, padded)

@@ -1,7 +1,7 @@
-"""Loading 25,877 vectors of 4096 numbers: this store against RecBole's own ``.useremb`` path.
+"""Compare loading of 25,877 vectors of 4096 numbers: this store and RecBole's ``.useremb``.
 
-Run by hand: ``python benchmarks/knowledge_store.py ours|run|recbole [--users N]``; each way runs in
-a process of its own, so that its peak memory is its own. Figures in ``knowledge.md``.
+Run by hand: ``python benchmarks/knowledge_store.py ours|run|recbole [--users N]``; each way runs
+in its own process, so that its peak memory can be read. The figures are in ``knowledge.md``.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ WIDTH = 4096
 
 
 class Clock:
-    """Wall time, CPU time and peak memory of a piece of work."""
+    """Wall time, CPU time and peak memory since its construction."""
 
     def __init__(self) -> None:
         self.memory = self.peak()
         self.wall, self.cpu = time.perf_counter(), time.process_time()
 
-    def tell(self, name: str, found: np.ndarray) -> None:
-        """Print what it took."""
+    def report(self, name: str, vectors: np.ndarray) -> None:
+        """Print time, memory, and shape of the loaded vectors."""
         wall, cpu = time.perf_counter() - self.wall, time.process_time() - self.cpu
         print(
-            f"{name}: {found.shape} {found.dtype}, wall {wall:.2f} s, CPU {cpu:.2f} s, "
+            f"{name}: {vectors.shape} {vectors.dtype}, wall {wall:.2f} s, CPU {cpu:.2f} s, "
             f"peak memory {self.memory:.2f} -> {self.peak():.2f} GB"
         )
 
     @staticmethod
     def peak() -> float:
-        """Return the largest memory this process has had, in GB."""
+        """Return the peak memory of this process, in GB."""
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
 
 
@@ -44,18 +44,18 @@ def ours(folder: Path, users: list[str]) -> None:
     identity = {"encoder": "benchmark"}
     draw = np.random.default_rng(0)
     shelf = KnowledgeStore(folder).shelf(identity)
-    for at in range(0, len(users), 512):
-        some = users[at : at + 512]
+    for start in range(0, len(users), 512):
+        some = users[start : start + 512]
         vectors = draw.standard_normal((len(some), WIDTH), dtype=np.float32)
         shelf.write(keys_of(some), vectors, {"prompts": len(some), "tokens": 0, "seconds": 0})
     for _ in range(3):
         clock = Clock()
-        found = KnowledgeStore(folder).shelf(identity).read(keys_of(users[::-1]))
-        clock.tell("ours", found)
+        loaded = KnowledgeStore(folder).shelf(identity).read(keys_of(users[::-1]))
+        clock.report("ours", loaded)
 
 
 def run(folder: Path, users: list[str]) -> None:
-    """What a run loads: the vectors in the order of the ids, prepared once."""
+    """Load vectors as a run does: in the order of the ids, prepared once."""
     from recbole_llm4msr.knowledge.store.prepared import load_prepared, save_prepared
     from recbole_llm4msr.knowledge.vectors.by_id import Assembled, Coverage
 
@@ -69,9 +69,9 @@ def run(folder: Path, users: list[str]) -> None:
     del vectors, made
     for _ in range(3):
         clock = Clock()
-        found, _ = load_prepared(*files)
-        found.user.view(np.int16).max()  # every page has been read now
-        clock.tell("run", found.user)
+        loaded, _ = load_prepared(*files)
+        loaded.user.view(np.int16).max()  # reads every page
+        clock.report("run", loaded.user)
 
 
 def recbole(folder: Path, users: list[str]) -> None:
@@ -85,7 +85,7 @@ def recbole(folder: Path, users: list[str]) -> None:
     draw = np.random.default_rng(0)
     with (folder / name / f"{name}.inter").open("w") as file:
         file.write("user_id:token\titem_id:token\tlabel:float\n")
-        file.writelines(f"{user}\ti{at % 50}\t{at % 2}\n" for at, user in enumerate(users))
+        file.writelines(f"{user}\ti{row % 50}\t{row % 2}\n" for row, user in enumerate(users))
     with (folder / name / f"{name}.useremb").open("w") as file:
         file.write("uid:token\tuser_emb:float_seq\n")
         for user in users:
@@ -104,8 +104,8 @@ def recbole(folder: Path, users: list[str]) -> None:
     )
     clock = Clock()
     dataset = create_dataset(config)
-    found = dataset.get_preload_weight("uid")
-    clock.tell("recbole", found)
+    loaded = dataset.get_preload_weight("uid")
+    clock.report("recbole", loaded)
 
 
 WAYS = {"ours": ours, "run": run, "recbole": recbole}

@@ -1,9 +1,9 @@
-"""How much of the interest planted in simulated KuaiSAR do the models of a study find?
+"""Measure how much of the interest planted in simulated KuaiSAR the models of a study learn.
 
 Run by hand: ``python benchmarks/planted_effect.py RESULTS RAW``, where RESULTS is the folder of a
 study of simulated data (runs and predictions) and RAW the folder of the simulator. Test rows are
-told apart by whether the user's interest in their category could only be known from the other
-scenario (crossing); the readers of the truth are scored on the same rows. The figures are in
+separated into those where the user's interest in their category shows only in the other scenario
+(crossing) and the others; the readers of the truth are scored on the same rows. The figures are in
 ``RESULTS.md``.
 """
 
@@ -16,15 +16,14 @@ from statistics import fmean, stdev
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
-from recbole_llm4msr.evaluation.benchmark.comparison import by_label
-from recbole_llm4msr.evaluation.benchmark.records import read_runs
+from recbole_llm4msr.evaluation.benchmark import by_label, read_runs
 
 READERS = ("own_scenario", "both_scenarios", "oracle")
 KEY = ("scenario", "user", "item")
 
 
 def truth(raw: Path) -> pl.DataFrame:
-    """What the readers of the truth say of the late rows, one row per user, item and scenario."""
+    """Return the scores by the truth for the late rows, one row per user, item and scenario."""
     parts = []
     for scenario in ("search", "recommendation"):
         rows = pl.read_parquet(raw / f"truth_{scenario}.parquet").filter(pl.col("fraction") >= 0.8)
@@ -41,7 +40,7 @@ def truth(raw: Path) -> pl.DataFrame:
 
 
 def aucs(rows: pl.DataFrame, score: str) -> dict[str, float]:
-    """AUC of a column of scores in each scenario, on crossing rows and on the others."""
+    """Return AUC of a column of scores per scenario, on crossing rows and on the others."""
     return {
         f"{scenario}, {'crossing' if crossing else 'other'}": roc_auc_score(
             part["label"], part[score]
@@ -59,13 +58,13 @@ def main() -> None:
     runs = [run for run in read_runs(arguments.results / "runs.jsonl") if run.phase == "final"]
     table, marks = {}, {}
     for label, own in by_label(runs).items():
-        found = []
+        per_run = []
         for run in own:
             rows = pl.read_parquet(arguments.results / run.predictions)
             rows = rows.join(known, on=KEY, how="inner", maintain_order="left")
-            found.append(aucs(rows, "score"))
+            per_run.append(aucs(rows, "score"))
             marks = marks or {reader: aucs(rows, reader) for reader in READERS}
-        table[label] = {place: [one[place] for one in found] for place in found[0]}
+        table[label] = {place: [run_aucs[place] for run_aucs in per_run] for place in per_run[0]}
     places = list(next(iter(marks.values())))
     print("| run |", " | ".join(places), "|")
     print("|---|", "---|" * len(places), sep="")

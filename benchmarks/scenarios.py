@@ -1,7 +1,7 @@
-"""What a training step costs with ten scenarios, beside one with two.
+"""Compare a training step with ten scenarios and with two.
 
 Run by hand: ``python benchmarks/scenarios.py [NAME ...] [--repeats 15] [--threads 1]``. Both models
-of a pair take turns in one process; medians. The measured figures are in ``scenarios.md``.
+of a pair take turns in one process; times are medians. The figures are in ``scenarios.md``.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def write_data(folder: Path, n_scenarios: int) -> str:
 
 
 def step_of(model_name: str, dataset: str, folder: Path):
-    """A function that makes one training step, Adam's part included."""
+    """Return a function that makes one training step, Adam's update included."""
     settings = {
         "data_path": str(folder),
         "embedding_size": WIDTH,
@@ -73,13 +73,13 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    sys.argv = sys.argv[:1]  # what follows it here is no configuration
+    sys.argv = sys.argv[:1]  # RecBole would read the arguments as settings
     warnings.simplefilter("ignore", FutureWarning)
     backbones = [name for name in registered_models() if not name.startswith("LLM4MSR_")]
     names = arguments.names or [*backbones, "LLM4MSR_STAR"]
     print("| model | 2 scenarios, ms | 10 scenarios, ms | ratio |\n|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
-        os.chdir(folder)  # where RecBole leaves its logs
+        os.chdir(folder)  # RecBole writes its logs there
         data = [write_data(Path(folder), n) for n in (2, 10)]
         for name in names:
             steps = [step_of(name, dataset, Path(folder)) for dataset in data]

@@ -1,8 +1,8 @@
-"""The speed benchmark: one command that measures every figure and prints one table.
+"""Measure the figures of the speed benchmark and print them as one table.
 
 Run by hand: ``python benchmarks/speed.py --output DIR [--data DIR] [--only NAME ...]``. Each
-measurement is a process of its own; one that is finished is not repeated. What the figures mean is
-in ``speed.md``.
+measurement runs in its own process; a finished one is not repeated. The figures are explained in
+``speed.md``.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from speed.figures import FIGURES
 from speed.table import machines, profile_list, table
 
 
-def do(job: dict[str, Any], result: Path) -> None:
-    """What a child process does: prepare a figure, or measure one case of it."""
+def run_job(job: dict[str, Any], result: Path) -> None:
+    """Prepare a figure, or measure one of its cases, in a child process."""
     figure = FIGURES[job["figure"]]
     settings = Settings(**{**job["settings"], "backbones": tuple(job["settings"]["backbones"])})
     if job["parameters"] is None:
-        found = {"prepared": figure.prepare(settings)}
+        content = {"prepared": figure.prepare(settings)}
     else:
-        found = figure.measure(settings, job["parameters"])
-    result.write_text(json.dumps(found), encoding="utf-8")
+        content = figure.measure(settings, job["parameters"])
+    result.write_text(json.dumps(content), encoding="utf-8")
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Make the parser of the command line."""
     figures = "\n".join(f"  {figure.name:<11} {figure.title}" for figure in FIGURES.values())
     made = argparse.ArgumentParser(
         description=__doc__,
@@ -41,19 +41,33 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = made.add_argument
-    add("--output", type=Path, help="folder of the data that is made, results and logs")
-    add("--only", nargs="+", metavar="NAME", choices=list(FIGURES), help="these figures, not all")
-    add("--repeats", type=int, default=5, help="how often every case is measured (%(default)s)")
+    add("--output", type=Path, help="folder of generated data, results and logs")
+    add("--only", nargs="+", metavar="NAME", choices=list(FIGURES), help="figures to measure (all)")
+    add("--repeats", type=int, default=5, help="measurements per case (%(default)s)")
     add(
         *("--scale",),
         choices=["small", "full"],
         default="full",
-        help="small shows in minutes that everything runs; its numbers say nothing",
+        help="small tests in minutes that everything runs; its numbers mean nothing",
     )
-    add("--data", type=Path, help="folder that holds amazon-bst; figures that need it ask for it")
-    add("--steps", type=int, help="training steps to time, 0 for an epoch where the figure has one")
-    add("--backbones", nargs="+", default=[], metavar="NAME", help="of the figure backbones")
-    add("--profile", action="store_true", help="also list what takes the time in a step")
+    add("--data", type=Path, help="folder that holds amazon-bst, for the figures that need it")
+    add(
+        "--steps",
+        type=int,
+        help="training steps to time; 0 for a whole epoch, if the figure has one",
+    )
+    add(
+        "--backbones",
+        nargs="+",
+        default=[],
+        metavar="NAME",
+        help="backbones of the figure `backbones` (all)",
+    )
+    add(
+        "--profile",
+        action="store_true",
+        help="also list the operations that take most time in a step",
+    )
     add(
         *("--memory-limit",),
         type=float,
@@ -73,8 +87,8 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def chosen(arguments: argparse.Namespace) -> list[Figure]:
-    """The figures that were asked for; without ``--only`` those that can be had."""
+def select_figures(arguments: argparse.Namespace) -> list[Figure]:
+    """Return the figures of ``--only``; without it all whose data are there."""
     names = arguments.only or list(FIGURES)
     figures = [FIGURES[name] for name in FIGURES if name in names]
     if arguments.data is not None:
@@ -93,10 +107,10 @@ def main() -> None:
     arguments = parser().parse_args()
     if arguments.job:
         sys.argv = sys.argv[:1]  # RecBole reads the command line too
-        do(json.loads(arguments.job), arguments.result)
+        run_job(json.loads(arguments.job), arguments.result)
         return
     if arguments.output is None:
-        parser().error("--output: say where data, results and logs go")
+        parser().error("--output: give a folder for data, results and logs")
     settings = Settings(
         scale=arguments.scale,
         output=str((arguments.output / arguments.scale).resolve()),
@@ -104,15 +118,17 @@ def main() -> None:
         steps=arguments.steps,
         backbones=tuple(arguments.backbones),
     )
-    figures = chosen(arguments)
+    figures = select_figures(arguments)
     limits = Limits(arguments.memory_limit, arguments.time_limit)
     campaign = Campaign(figures, settings, arguments.repeats, limits, arguments.profile)
     try:
         campaign.run()
     except KeyboardInterrupt:
-        sys.exit("\nbroken off; the same command goes on from here")
+        sys.exit("\nstopped; the same command continues from here")
     results = {figure: campaign.results(figure) for figure in figures}
-    rows = [(f.name, row) for f, found in results.items() if found.cases for row in f.rows(found)]
+    rows = [
+        (f.name, row) for f, result in results.items() if result.cases for row in f.rows(result)
+    ]
     text = f"{table(rows)}\n\n{machines(campaign.machines(), settings.scale, arguments.repeats)}\n"
     (Path(settings.output) / "table.md").write_text(text, encoding="utf-8")
     print(f"\n{text}")

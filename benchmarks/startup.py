@@ -1,12 +1,12 @@
-"""What it costs to start: CPU time of imports, of ``--help`` and of errors about arguments.
+"""Measure the start: CPU time of imports, of ``--help`` and of errors about arguments.
 
 Run by hand::
 
     python benchmarks/startup.py
     python benchmarks/startup.py --before /path/to/an/older/checkout
 
-Every case is a process of its own, and the cases take turns, so that what else the machine does
-falls on all of them. With ``--before``, the same commands are run from both checkouts.
+Each case runs in its own process, and the cases take turns, so that other work on the machine
+affects all of them. With ``--before``, the same commands are run from both checkouts.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ CASES = {
 
 
 def cpu_seconds(arguments: tuple[str, ...], checkout: Path) -> float:
-    """User and system time of a Python process and its children."""
+    """Return user and system time of a Python process and its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(
         [sys.executable, *arguments],
@@ -65,10 +65,10 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="An older checkout.")
     options = parser.parse_args()
     checkouts = [HERE, *([options.before.resolve()] if options.before else [])]
-    times = {(name, of): [] for name in CASES for of in checkouts}
+    times = {(name, checkout): [] for name in CASES for checkout in checkouts}
     for repeat in range(options.repeats + 1):
-        for (name, of), seconds in times.items():
-            taken = cpu_seconds(CASES[name], of)
+        for (name, checkout), seconds in times.items():
+            taken = cpu_seconds(CASES[name], checkout)
             if repeat:  # the first time fills the machine's file cache
                 seconds.append(taken)
     median = {case: statistics.median(seconds) for case, seconds in times.items()}
@@ -80,11 +80,11 @@ def main() -> None:
     )
     print("|---|---|---|" + "---|---|" * bool(options.before))
     for name in CASES:
-        own = median[name, HERE]
-        line = f"| `{name}` | {own:.2f} | {own / torch:.2f} |"
+        here = median[name, HERE]
+        line = f"| `{name}` | {here:.2f} | {here / torch:.2f} |"
         if options.before:
             old = median[name, checkouts[1]]
-            line += f" {old:.2f} | {own / old:.2f} |"
+            line += f" {old:.2f} | {here / old:.2f} |"
         print(line)
 
 

@@ -1,1 +1,1 @@
-"""The speed benchmark: what each figure measures, and how a measurement is run and kept."""
+"""The speed benchmark: its figures, and how measurements are run and stored."""

@@ -1,4 +1,4 @@
-"""What the figures on amazon-bst share: a copy of the data set, and knowledge made beforehand."""
+"""Preparation of the figures on amazon-bst: a copy of the data set, and its knowledge."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ DATASET = "amazon-bst"
 
 
 def prepare(settings: Settings) -> dict[str, Any]:
-    """Copy the data set, keep its processed form, and make the knowledge that is read later.
+    """Copy the data set, write its cache, and build the knowledge that is read later.
 
     Returns:
-        ``backbones``: the names of all registered ones.
+        ``backbones``: the names of all registered backbones.
 
     Raises:
         FileNotFoundError: ``--data`` is missing or holds no such data set.

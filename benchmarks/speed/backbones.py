@@ -1,4 +1,4 @@
-"""What LLM4MSR costs around every backbone: a training step and an evaluation batch of both."""
+"""Overhead of LLM4MSR on every backbone: time of a training step and an evaluation batch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from speed.amazon import DATASET, prepare
 from speed.figure import Bound, Figure, Parameters, Results, Row, Settings, cpu_note
 
-_BATCHES = {"train": 3, "eval": 2}  # worked on in one turn
-# The defaults, and what makes the user level cheap.
+_BATCHES = {"train": 3, "eval": 2}  # batches per turn
+# The defaults, and two cheaper forms of the user level.
 _VARIANTS = {
     "": {},
     ", rank 8, blocks of 4": {"meta_rank": 8, "user_block_size": 4},
@@ -23,7 +23,7 @@ _KINDS = {"train": ("a training step", 1.3), "eval": ("an evaluation batch", 1.1
 def pair_cases(
     settings: Settings, backbone: str, dataset: str, common: dict[str, Any]
 ) -> dict[str, Parameters]:
-    """A case for every form of LLM4MSR around a backbone; ``common`` are settings of both sides."""
+    """Make a case for every form of LLM4MSR on a backbone; both sides have ``common`` settings."""
     turns = 12 if settings.is_full else 3
     return {
         f"{backbone}{suffix}": {
@@ -47,12 +47,12 @@ def _cases(settings: Settings, known: dict[str, list[str]]) -> dict[str, Paramet
 
 
 def measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Both models in one process, on the same batches, in turn.
+    """Time both models in one process, on the same batches, in turn.
 
-    ``settings`` of the parameters are those of both models, ``variant`` those of the whole one.
+    ``settings`` of the parameters are those of both models, ``variant`` those of LLM4MSR alone.
     """
     from speed.build import build, config_of, model_of
-    from speed.steps import dearest, profile_steps
+    from speed.steps import costliest_operations, profile_steps
 
     backbone, dataset = parameters["backbone"], parameters["dataset"]
     options = {
@@ -67,7 +67,7 @@ def measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     if parameters.get("profile"):
         training = profile_steps(run.trainer, run.loaders[0], 10, 3)
         _predict(run.model, evaluation)
-        scoring = dearest(lambda: _predict(run.model, evaluation), len(evaluation))
+        scoring = costliest_operations(lambda: _predict(run.model, evaluation), len(evaluation))
         return {"profiles": {"training": training, "evaluation": scoring}}
     config = config_of(True, backbone, settings.data_path, dataset, parameters["settings"])
     bare, trainer = model_of(config, run.loaders[0].dataset)
@@ -77,12 +77,12 @@ def measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
         ("eval", "bare"): lambda: _predict(bare, evaluation),
         ("eval", "whole"): lambda: _predict(run.model, evaluation),
     }
-    found: dict[str, Any] = {}
+    times: dict[str, Any] = {}
     for (kind, side), (wall, cpu) in _in_turn(work, parameters["turns"]).items():
         n = len(train if kind == "train" else evaluation)
-        found[f"{kind}_{side}_ms"] = 1e3 * wall / n
-        found[f"{kind}_{side}_cpu_ms"] = 1e3 * cpu / n
-    return found
+        times[f"{kind}_{side}_ms"] = 1e3 * wall / n
+        times[f"{kind}_{side}_cpu_ms"] = 1e3 * cpu / n
+    return times
 
 
 def _first(loader: Any, n: int) -> list:
@@ -90,16 +90,16 @@ def _first(loader: Any, n: int) -> list:
 
 
 def _train(trainer: Any, batches: list) -> tuple[float, float]:
-    """Wall and CPU seconds of the steps alone, without what ends an epoch."""
-    from speed.steps import Watched
+    """Return wall and CPU seconds of the steps, without the end of the epoch."""
+    from speed.steps import TimedLoader
 
-    watched = Watched(batches)
-    trainer._train_epoch(watched, 0)
-    return sum(watched.wall), sum(watched.cpu)
+    timed = TimedLoader(batches)
+    trainer._train_epoch(timed, 0)
+    return sum(timed.wall), sum(timed.cpu)
 
 
 def _predict(model: Any, batches: list) -> tuple[float, float]:
-    """Wall and CPU seconds."""
+    """Return wall and CPU seconds of ``predict``."""
     import torch
 
     wall, cpu = perf_counter(), process_time()
@@ -113,9 +113,9 @@ def _predict(model: Any, batches: list) -> tuple[float, float]:
 def _in_turn(
     work: dict[Any, Callable[[], tuple[float, float]]], turns: int
 ) -> dict[Any, tuple[float, float]]:
-    """Medians of wall and CPU seconds; two turns more that do not count come first.
+    """Return medians of wall and CPU seconds, after two turns of warm-up.
 
-    Every other turn runs backwards, so that none always comes after the same other.
+    Every other turn runs in reverse order, so that no work always follows the same other one.
     """
     taken: dict[Any, list[tuple[float, float]]] = {name: [] for name in work}
     for turn in range(2 + turns):
@@ -128,7 +128,7 @@ def _in_turn(
 
 
 def rows(results: Results) -> list[Row]:
-    """A row for the training step and one for the evaluation batch of every case."""
+    """Return a row for the training step and one for the evaluation batch of every case."""
     table = []
     for kind, (what, most) in _KINDS.items():
         for name, case in results.cases.items():

@@ -1,4 +1,4 @@
-"""From a configuration to a model that trains: this package's way, and RecBole's own."""
+"""Construction of data set, loaders, model and trainer, by this package or by RecBole alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from recbole.data.interaction import Interaction
 from recbole_llm4msr.compat.quick_rows import RECBOLES
 from speed.clock import Clock
 
-#: Of every run: the sizes that all sides share, and nothing said on the way.
+#: Settings of every run: the sizes that both sides share, and no output.
 COMMON = {
     "embedding_size": 16,
     "train_batch_size": 4096,
@@ -40,14 +40,14 @@ COMMON = {
 
 @dataclass
 class Run:
-    """All that a training run consists of.
+    """Objects of a training run.
 
     Attributes:
         config: Configuration.
-        dataset: The data set as it was loaded.
-        loaders: Of training, validation and test rows.
-        model: The model.
-        trainer: Its trainer.
+        dataset: Data set as loaded.
+        loaders: Loaders of training, validation and test rows.
+        model: Model.
+        trainer: Trainer of the model.
     """
 
     config: Any
@@ -58,29 +58,29 @@ class Run:
 
 
 def config_of(ours: bool, model: str, data_path: str, dataset: str, settings: dict) -> Any:
-    """The configuration of a side; RecBole's gets what this package reads from the data's yaml."""
+    """Make the configuration of a side; RecBole's is given the yaml of the data set."""
     settings = {**COMMON, "data_path": data_path, **settings}
     if ours:
         return Config(model, dataset, config_dict=settings)
-    _as_published()
+    _restore_recbole()
     own = Path(data_path) / dataset / f"{dataset}.yaml"
     settings = yaml.safe_load(own.read_text(encoding="utf-8")) | settings
     return recbole.config.Config(model, dataset, config_dict=settings)
 
 
 def dataset_of(config: Any) -> Any:
-    """The data set of a configuration, made by its own side."""
+    """Make the data set of a configuration with the functions of its side."""
     return (create_dataset if isinstance(config, Config) else recbole.data.create_dataset)(config)
 
 
 def loaders_of(config: Any, dataset: Any) -> tuple:
-    """The three loaders, made by its own side."""
+    """Make the three loaders with the functions of the configuration's side."""
     ours = isinstance(config, Config)
     return (data_preparation if ours else recbole.data.data_preparation)(config, dataset)
 
 
 def model_of(config: Any, train_dataset: Any) -> tuple[torch.nn.Module, Any]:
-    """A model and its trainer, made by its own side."""
+    """Make a model and its trainer with the functions of the configuration's side."""
     ours = isinstance(config, Config)
     torch.manual_seed(config["seed"])
     name = config["model"]
@@ -98,16 +98,16 @@ def build(
     settings: dict[str, Any],
     clock: Clock | None = None,
 ) -> Run:
-    """Everything up to the first training step.
+    """Make everything up to the first training step.
 
     Args:
-        ours: Whether this package does it, with its loader, optimiser and trainer, or RecBole
+        ours: Whether to use this package, with its loader, optimiser and trainer, or RecBole
             alone.
-        model: Name of the model; RecBole's own models run both ways.
+        model: Name of the model; RecBole's models run on both sides.
         data_path: Folder of data sets.
         dataset: Name of the data set.
         settings: Further settings.
-        clock: Gets the phases ``data``, ``loaders`` and ``model``.
+        clock: Clock that times the phases ``data``, ``loaders`` and ``model``.
     """
     clock = Clock() if clock is None else clock
     config = config_of(ours, model, data_path, dataset, settings)
@@ -120,7 +120,7 @@ def build(
     return Run(config, made, loaders, network, trainer)
 
 
-def _as_published() -> None:
-    """Take back what this package makes leaner or faster in RecBole; see its ``compat``."""
+def _restore_recbole() -> None:
+    """Undo the changes that this package makes to RecBole's speed; see ``compat``."""
     vars(abstract_dataloader).pop("list", None)
     Interaction.__getitem__ = RECBOLES

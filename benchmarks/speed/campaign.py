@@ -1,4 +1,4 @@
-"""All measurements in order: what is finished is not repeated, what remains is estimated."""
+"""Running all measurements in order: finished ones are not repeated, remaining time is shown."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from speed.child import Limits, MeasurementError, measure
 from speed.clock import machine
 from speed.figure import Figure, Parameters, Results, Settings
 
-#: Name of the results of a case run under the profiler, in the place of a repeat's number.
+#: In place of the number of a repeat: the run under the profiler.
 PROFILE = "profile"
 
 
 class Campaign:
-    """The measurements of some figures, kept in one JSON file per figure and repeat.
+    """Measurements of some figures, stored in one JSON file per figure and repeat.
 
-    A file holds an entry per case. An entry counts when the parameters it was measured with are
-    those of today; everything else is measured. A file is written whole after every measurement.
-    Where a figure compares its cases with each other, a repeat counts only when it is complete.
+    A file holds an entry per case. An entry with the same parameters is used again; all others are
+    measured. The write after every measurement is atomic. If a figure compares its cases with each
+    other, only complete repeats are used again.
 
     Args:
         figures: The figures, in order.
-        settings: What the command line asks for.
-        repeats: How often each case is measured, the cases of a figure in turn.
-        limits: When a measurement is stopped.
-        with_profile: Whether the cases of some figures also run under the profiler, once.
+        settings: Options of the command line.
+        repeats: Number of measurements per case, the cases of a figure in turn.
+        limits: Limits at which a measurement is stopped.
+        with_profile: Whether to run the cases of some figures under the profiler, too, once.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Campaign:
         self.failures: list[str] = []
 
     def run(self) -> None:
-        """Prepare, then measure what is not there yet; failures are kept and told at the end."""
+        """Prepare, then measure the missing entries; failures are listed in ``failures``."""
         begun = time.perf_counter()
         for figure in self._figures:
             try:
@@ -57,7 +57,7 @@ class Campaign:
                 self._fail(f"{figure.name}, preparing", error)
         todo = list(self._todo())
         for n, (figure, repeat, case) in enumerate(todo, start=1):
-            job = self._asked(figure, repeat, case)
+            job = self._parameters(figure, repeat, case)
             name = f"{figure.name}, {case}, {_label(repeat)}"
             try:
                 entry = measure(
@@ -69,28 +69,28 @@ class Campaign:
             except MeasurementError as error:
                 self._fail(name, error)
                 continue
-            self._keep(figure, repeat, case, {"asked": job, **entry, "machine": machine()})
+            self._store(figure, repeat, case, {"asked": job, **entry, "machine": machine()})
             elapsed = time.perf_counter() - begun
             print(
                 f"[{n}/{len(todo)}] {name}: {entry['seconds']:.1f} s, "
                 f"peak {entry['values']['peak_gib']:.2f} GiB"
                 f"{', ' * bool(entry['stopped'])}{entry['stopped']}"
-                f" | elapsed {_clock(elapsed)}, ETA {_clock(self._rest(todo[n:]))}",
+                f" | elapsed {_clock(elapsed)}, ETA {_clock(self._seconds_left(todo[n:]))}",
                 flush=True,
             )
 
     def results(self, figure: Figure) -> Results:
-        """What is there of a figure."""
+        """Return the stored results of a figure."""
         cases = self._cases.get(figure.name, {})
         return Results(self.settings, cases, [self._read(figure, n) for n in range(self._repeats)])
 
     def profiles(self, figure: Figure) -> dict[str, dict[str, list]]:
-        """The profiles of every case of a figure that has any, by what was profiled."""
+        """Return the profiles of a figure's cases, by the kind of work profiled."""
         entries = self._read(figure, PROFILE) if figure.name in self._cases else {}
         return {case: entry["values"].get("profiles", {}) for case, entry in entries.items()}
 
     def machines(self) -> list[dict[str, Any]]:
-        """On what, with what and when every entry was measured."""
+        """Return machine, versions and time of every entry."""
         return [
             entry["machine"]
             for figure in self._figures
@@ -98,10 +98,10 @@ class Campaign:
             for entry in self._read(figure, n).values()
         ]
 
-    # -- what remains ----------------------------------------------------------------------------
+    # -- remaining work -------------------------------------------------------------------------
 
     def _prepare(self, figure: Figure) -> Any:
-        """What the cases of a figure need to know; made in a process of its own, which may grow."""
+        """Prepare a figure in its own process, as that can need memory; return facts for cases."""
         print(f"{figure.name}: preparing", flush=True)
         entry = measure(
             {"figure": figure.name, "settings": self.settings.plain(), "parameters": None},
@@ -127,12 +127,12 @@ class Campaign:
                     if case not in done:
                         yield figure, repeat, case
 
-    def _asked(self, figure: Figure, repeat: int | str, case: str) -> Parameters:
+    def _parameters(self, figure: Figure, repeat: int | str, case: str) -> Parameters:
         parameters = self._cases[figure.name][case]
         return {**parameters, "profile": True} if repeat == PROFILE else parameters
 
-    def _rest(self, todo: Sequence[tuple[Figure, int | str, str]]) -> float:
-        """Seconds that the rest will take, by what the same cases took before, or any did."""
+    def _seconds_left(self, todo: Sequence[tuple[Figure, int | str, str]]) -> float:
+        """Estimate the remaining seconds from earlier measurements of the same cases, or of any."""
         known: dict[tuple[str, str], list[float]] = {}
         for figure in self._figures:
             for n in range(self._repeats):
@@ -147,7 +147,7 @@ class Campaign:
         return self.folder / f"{figure.name}.{repeat}.json"
 
     def _read(self, figure: Figure, repeat: int | str) -> dict[str, dict]:
-        """The entries of a repeat that were measured as the cases are now."""
+        """Return the entries of a repeat whose parameters are those of the cases now."""
         file = self._file(figure, repeat)
         if not file.exists():
             return {}
@@ -156,10 +156,10 @@ class Campaign:
         return {
             case: entries[case]
             for case in cases
-            if case in entries and entries[case]["asked"] == self._asked(figure, repeat, case)
+            if case in entries and entries[case]["asked"] == self._parameters(figure, repeat, case)
         }
 
-    def _keep(self, figure: Figure, repeat: int | str, case: str, entry: dict) -> None:
+    def _store(self, figure: Figure, repeat: int | str, case: str, entry: dict) -> None:
         file = self._file(figure, repeat)
         content = {**self._read(figure, repeat), case: entry}
         temporary = file.with_suffix(".making")

@@ -1,4 +1,4 @@
-"""One measurement in a process of its own, watched so that it cannot take the machine down."""
+"""Running one measurement in its own process, with limits of memory and time."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import Any
 
 from speed.clock import in_gib
 
-_PAUSE = 0.2  # seconds between two looks at a child; at most this much is added to its life
+_PAUSE = 0.2  # seconds between two checks of a child; adds at most as much to its time
 _ROOT = Path(__file__).parents[2]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one measurement may use before it is stopped.
+    """Limits at which a measurement is stopped.
 
     Attributes:
         memory_gib: Resident memory, in GiB.
@@ -32,17 +32,17 @@ class Limits:
 
 
 class MeasurementError(RuntimeError):
-    """A measurement that ended without a result; the message names its log."""
+    """A measurement ended without a result; the message names its log."""
 
 
 def measure(job: dict[str, Any], result: Path, log: Path, limits: Limits) -> dict[str, Any]:
-    """Run one job; return its numbers, its peak memory and CPU time included.
+    """Run one job; return its numbers, with peak memory and CPU time.
 
     Args:
-        job: What to do, as ``speed.py --job`` takes it.
-        result: Where the child writes what it found.
-        log: Where its output goes.
-        limits: When to stop it.
+        job: Argument of ``speed.py --job``.
+        result: File to which the child writes its numbers.
+        log: File of its output.
+        limits: Limits at which it is stopped.
 
     Returns:
         ``values``, ``seconds`` (of the whole process) and ``stopped``: why it was stopped, or "".
@@ -51,7 +51,7 @@ def measure(job: dict[str, Any], result: Path, log: Path, limits: Limits) -> dic
         MeasurementError: It failed.
     """
     result.unlink(missing_ok=True)
-    work = result.parent / "work"  # RecBole leaves logs and checkpoints where it runs
+    work = result.parent / "work"  # RecBole writes logs and checkpoints into the current folder
     for folder in (work, log.parent):
         folder.mkdir(parents=True, exist_ok=True)
     script = Path(__file__).parents[1] / "speed.py"
@@ -91,11 +91,11 @@ def measure(job: dict[str, Any], result: Path, log: Path, limits: Limits) -> dic
 
 
 def _watch(pid: int, start: float, limits: Limits) -> tuple[int, Any, str]:
-    """Wait for a child; kill it when it passes a limit, and say which."""
+    """Wait for a child and kill it when it exceeds a limit; return status, usage and reason."""
     stopped = ""
     while True:
-        found, status, usage = os.wait4(pid, os.WNOHANG)
-        if found:
+        ended, status, usage = os.wait4(pid, os.WNOHANG)
+        if ended:
             return status, usage, stopped
         seconds, memory = time.perf_counter() - start, _resident_gib(pid)
         if not stopped and memory > limits.memory_gib:

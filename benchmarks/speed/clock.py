@@ -19,15 +19,14 @@ _PACKAGES = ("torch", "recbole", "numpy", "pandas", "polars")
 
 
 def in_gib(maxrss: int) -> float:
-    """A peak memory as the system tells it (KiB on Linux, bytes on macOS) in GiB."""
+    """Convert a peak memory from the system's unit (KiB on Linux, bytes on macOS) to GiB."""
     return maxrss / 2 ** (30 if sys.platform == "darwin" else 20)
 
 
 class Clock(dict):
-    """Seconds, CPU seconds and peak memory of every phase, by ``<phase>_<what>``.
+    """Seconds, CPU seconds and peak memory of every phase, by ``<phase>_<measure>``.
 
-    A phase that has ended is printed, so that the log of a measurement that was stopped says how
-    far it came.
+    Every finished phase is printed, so that the log of a stopped measurement shows the last one.
     """
 
     def __init__(self) -> None:
@@ -50,7 +49,7 @@ class Clock(dict):
 
 
 def machine() -> dict[str, Any]:
-    """The machine, the versions and the moment of a measurement."""
+    """Return machine, versions and time of a measurement."""
     return {
         "when": datetime.now().astimezone().isoformat(timespec="seconds"),
         "processor": _processor(),
@@ -68,7 +67,7 @@ def machine() -> dict[str, Any]:
 
 
 def memory_gib() -> float:
-    """Memory of the machine, in GiB."""
+    """Return the memory of the machine, in GiB."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
 
 
@@ -84,7 +83,7 @@ def _processor() -> str:
 def _commit() -> str:
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     try:
-        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
     except FileNotFoundError:
         return "unknown"
-    return found.stdout.strip() or "unknown"
+    return done.stdout.strip() or "unknown"

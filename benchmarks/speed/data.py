@@ -1,4 +1,4 @@
-"""Data sets of a known shape: seeded, written once, complete or not there."""
+"""Generation of data sets of a given shape: seeded, written once and atomically."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import yaml
 
 SCENARIOS = np.array(["search", "feed", "mail"])
 
-#: Written beside every data set: both sides read their settings from it.
+#: Settings of every data set, read by both sides.
 _SETTINGS = {
     "USER_ID_FIELD": "user_id",
     "ITEM_ID_FIELD": "item_id",
@@ -32,7 +32,7 @@ _SETTINGS = {
 
 @contextmanager
 def made_once(folder: Path) -> Iterator[Path | None]:
-    """Give a place to write a folder to, or ``None`` where the folder is there already."""
+    """Yield a temporary folder that gets its name at the end; ``None`` if the folder exists."""
     if folder.exists():
         yield None
         return
@@ -46,7 +46,7 @@ def made_once(folder: Path) -> Iterator[Path | None]:
 def write_log(
     data_path: str, name: str, *, rows: int, users: int, items: int, user_columns: int = 0
 ) -> None:
-    """A log of ``rows`` interactions of five columns, its users and its items.
+    """Write ``rows`` interactions of five columns, with their users and items.
 
     Args:
         data_path: Folder of data sets.
@@ -79,7 +79,7 @@ def write_log(
 
 
 def write_fields(data_path: str, name: str, *, rows: int, columns: int) -> None:
-    """Interactions of ``columns`` columns and nothing beside them."""
+    """Write interactions of ``columns`` columns, without users and items."""
 
     def tables(rng: np.random.Generator) -> Iterator[tuple[str, dict]]:
         log = _interactions(rng, rows, 10_000, 100_000)
@@ -90,7 +90,7 @@ def write_fields(data_path: str, name: str, *, rows: int, columns: int) -> None:
 
 
 def write_vocabulary(data_path: str, name: str, *, ids: int, rows: int, users: int) -> None:
-    """Eight fields with ``ids`` ids in all, nearly all of them items; every id is equally likely.
+    """Write eight fields with ``ids`` ids in all, mostly items; all ids are equally likely.
 
     The ``.item`` file holds the items with their category; the other fields are in ``.inter``.
     """
@@ -109,7 +109,7 @@ def write_vocabulary(data_path: str, name: str, *, ids: int, rows: int, users: i
 
 
 def write_kuaisar(data_path: str, name: str, scale: float | str) -> None:
-    """Simulated KuaiSAR, through the converter as the published files would go."""
+    """Write simulated KuaiSAR, converted like the published files."""
     from dataset_converters.kuaisar import convert_kuaisar
     from dataset_converters.simulation import simulate_kuaisar
 
@@ -133,13 +133,13 @@ def copy_dataset(source: str, data_path: str, name: str) -> None:
                 shutil.copy(file, folder / file.name)
 
 
-def forget_cache(data_path: str, name: str) -> None:
-    """Remove what this package has kept of a data set, so that it is read as the first time."""
+def remove_cache(data_path: str, name: str) -> None:
+    """Remove this package's cache of a data set, so that the files are read again."""
     shutil.rmtree(Path(data_path) / name / "cache", ignore_errors=True)
 
 
 def read_through(data_path: str, name: str) -> None:
-    """Read the files once, so that whoever comes first does not pay for the disk."""
+    """Read the files once, so that they are in the page cache of the system."""
     for file in (Path(data_path) / name).glob(f"{name}.*"):
         with file.open("rb") as content:
             while content.read(1 << 24):

@@ -1,4 +1,4 @@
-"""Seconds of an epoch on amazon-bst, beside RecBole's DeepFM in both its ways."""
+"""Seconds of an epoch on amazon-bst, compared with RecBole's DeepFM here and in RecBole."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CASES: dict[str, Parameters] = {
     "DeepFM here, no dropout": {
         "ours": True,
         "model": "DeepFM",
-        "settings": {**_MLP, "dropout_prob": 0.0},  # as STAR's default is
+        "settings": {**_MLP, "dropout_prob": 0.0},  # the default of STAR
     },
     "RecBole's DeepFM": {"ours": False, "model": "DeepFM", "settings": _MLP},
 }
@@ -30,13 +30,13 @@ def _cases(settings: Settings, _: Any) -> dict[str, Parameters]:
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Training epochs as the trainer makes them: the first packs and warms up, and does not count.
+    """Time training epochs of the trainer, after a first one that packs the rows and warms up.
 
     Evaluation, reading the data and building the model are not timed.
     """
     from speed.build import build
     from speed.clock import Clock
-    from speed.steps import Watched, profile_steps
+    from speed.steps import TimedLoader, profile_steps
 
     knowledge = {"knowledge_path": settings.knowledge_path}
     run = build(
@@ -48,22 +48,22 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     )
     batches = parameters["batches"]
     if parameters.get("profile"):
-        found = profile_steps(run.trainer, run.loaders[0], batches or 50, 3)
-        return {"profiles": {"training": found}}
+        operations = profile_steps(run.trainer, run.loaders[0], batches or 50, 3)
+        return {"profiles": {"training": operations}}
     seconds, cpu, feeding = [], [], []
     for epoch in range(1 + _EPOCHS):
-        clock, watched = Clock(), Watched(run.loaders[0], batches)
+        clock, timed = Clock(), TimedLoader(run.loaders[0], batches)
         with clock("epoch"):
-            run.trainer._train_epoch(watched, epoch)
+            run.trainer._train_epoch(timed, epoch)
         seconds.append(clock["epoch_seconds"])
         cpu.append(clock["epoch_cpu_seconds"])
-        feeding.append(sum(watched.feeding))
+        feeding.append(sum(timed.feeding))
     return {
         "first_epoch_seconds": seconds[0],
         "epoch_seconds": median(seconds[1:]),
         "epoch_cpu_seconds": median(cpu[1:]),
         "feeding_seconds": median(feeding[1:]),
-        "batches": len(watched),
+        "batches": len(timed),
     }
 
 

@@ -1,4 +1,4 @@
-"""Batches a second of the loaders alone, by the number of columns."""
+"""Batches per second of the loaders alone, by the number of columns."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _cases(settings: Settings, sizes: dict[str, int]) -> dict[str, Parameters]:
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Whole epochs of shuffled batches that nobody works on; the first packs and does not count."""
+    """Time epochs of shuffled batches without training, after a first one that packs the rows."""
     from speed.build import config_of, dataset_of, loaders_of
 
     ours, dataset = parameters["ours"], f"fields-{parameters['columns']}"

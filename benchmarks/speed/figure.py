@@ -1,7 +1,7 @@
-"""What a figure is: cases that are measured in turn, and the rows of the table they make.
+"""Figures of the benchmark: cases that are measured in turn, and their rows of the table.
 
-Nothing heavy is imported here: the process that starts the measurements stays small, because the
-peak memory of a child counts from its parent's size at the start.
+Nothing large is imported here: the process that starts the measurements must stay small, because
+the peak memory of a child process starts at the size of its parent.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ Parameters = dict[str, Any]
 
 @dataclass(frozen=True)
 class Settings:
-    """What the command line asks for, in a form that a child process can be told.
+    """Options of the command line, which can be passed to a child process.
 
     Attributes:
-        scale: ``full``, or ``small`` to see that everything runs.
+        scale: ``full``, or ``small`` to test that everything runs.
         output: Folder of this scale's data, results and logs (absolute).
         data: Folder that holds ``amazon-bst``, or ``None``.
-        steps: Training steps to time, 0 for a whole epoch; ``None`` leaves it to the figure.
-        backbones: Names, none for all registered ones.
+        steps: Training steps to time, 0 for a whole epoch, ``None`` for the default of the figure.
+        backbones: Names of backbones; empty for all.
     """
 
     scale: str
@@ -35,7 +35,7 @@ class Settings:
 
     @property
     def is_full(self) -> bool:
-        """Whether figures are wanted, and not just a look at whether they can be had."""
+        """Whether the scale is the full one."""
         return self.scale == "full"
 
     @property
@@ -49,7 +49,7 @@ class Settings:
         return str(Path(self.output) / "knowledge")
 
     def plain(self) -> dict[str, Any]:
-        """As JSON can hold it."""
+        """Return the options as values for JSON."""
         return {**asdict(self), "backbones": list(self.backbones)}
 
 
@@ -60,7 +60,7 @@ class Series:
     Attributes:
         unit: ``s``, ``ms``, ``GiB``, or a rate, which ends in ``/s``.
         values: The number of every repeat that has it.
-        stopped: Why a measurement was stopped, where one was.
+        stopped: Reason why a measurement was stopped, or empty.
     """
 
     unit: str
@@ -75,7 +75,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Bound:
-    """A promise: what is looked at (``ratio`` or ``ours``), at most or at least what."""
+    """Bound of a row: ``of`` (``ratio`` or ``ours``) must be at most or at least a value."""
 
     of: str
     most: float | None = None
@@ -87,13 +87,13 @@ class Row:
     """A line of the table.
 
     Attributes:
-        what: What was measured.
-        ours: Of this package.
-        against: Name of what it is compared with.
-        theirs: Of that.
-        gain: ``as fast`` or ``as small``: the ratio says how many times better ours is. Without it
-            the ratio says how many times dearer.
-        bound: What is promised.
+        what: Name of the measurement.
+        ours: Numbers of this package.
+        against: Name of the other side.
+        theirs: Numbers of the other side.
+        gain: ``as fast`` or ``as small``: the ratio is how many times better ours is. Without it
+            the ratio is how many times more ours needs.
+        bound: Bound of the ratio or of our numbers.
         note: What else a reader should see.
     """
 
@@ -107,26 +107,26 @@ class Row:
 
     @property
     def ratios(self) -> list[float]:
-        """The ratio of every repeat that has both sides."""
+        """Ratios of the repeats that have both sides."""
         if self.theirs is None:
             return []
         shared = [n for n in self.ours.values if self.theirs.values.get(n)]
-        found = [self.ours.values[n] / self.theirs.values[n] for n in shared]
+        ratios = [self.ours.values[n] / self.theirs.values[n] for n in shared]
         is_rate = self.ours.unit.endswith("/s")
-        return found if bool(self.gain) == is_rate else [1 / ratio for ratio in found if ratio]
+        return ratios if bool(self.gain) == is_rate else [1 / ratio for ratio in ratios if ratio]
 
 
 def cpu_note(ours: Series, theirs: Series) -> str:
-    """The same ratio by CPU time, which other work on the machine disturbs less."""
+    """Format the ratio of CPU times, which other work on the machine changes less."""
     ratios = Row("", ours, "", theirs).ratios
     return f"CPU time {median(ratios):.3g}x" if ratios else ""
 
 
 class Results:
-    """What the cases of a figure have given so far.
+    """Results of the cases of a figure so far.
 
     Args:
-        settings: What was asked for.
+        settings: Options of the command line.
         cases: Parameters by name of the case.
         repeats: For every repeat the entries by name of the case.
     """
@@ -137,20 +137,20 @@ class Results:
         self.settings, self.cases, self._repeats = settings, cases, repeats
 
     def series(self, case: str, key: str, unit: str) -> Series:
-        """One number of a case; a case that was not measured has none."""
-        found = Series(unit)
+        """Return one number of a case by repeat; empty if the case was not measured."""
+        series = Series(unit)
         for n, entries in enumerate(self._repeats):
             entry = entries.get(case)
             if entry is None:
                 continue
             if entry["stopped"]:
-                found.stopped = entry["stopped"]
+                series.stopped = entry["stopped"]
             elif key in entry["values"]:
-                found.values[n] = entry["values"][key]
-        return found
+                series.values[n] = entry["values"][key]
+        return series
 
     def first(self, case: str, key: str) -> Any:
-        """What the first repeat says, or ``None``: for facts that do not change."""
+        """Return a value of the first repeat, or ``None``; for values that do not change."""
         for entries in self._repeats:
             if case in entries and key in entries[case]["values"]:
                 return entries[case]["values"][key]

@@ -1,4 +1,4 @@
-"""On a GPU: samples a second by batch size, what LLM4MSR costs there, and the share of feeding."""
+"""Samples per second on a GPU by batch size, overhead of LLM4MSR and share of loading."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def _cases(settings: Settings, facts: dict[str, Any]) -> dict[str, Parameters]:
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Whole epochs, the device waited for at both ends; then the loader alone, the same way.
+    """Time whole epochs between synchronisations of the device; then the loader alone.
 
-    The first epoch packs, moves the tables to the device and warms up, and does not count.
+    The first epoch, which packs the rows, moves the tables to the device and warms up, is left out.
     """
     import torch
 

@@ -1,8 +1,8 @@
-"""KuaiSAR at its published size: whether it trains in the memory of a small machine, and how long.
+"""KuaiSAR at its published size: memory and time of a first training run.
 
-The data are simulated, through the same converter as the published files. RecBole's need is
-measured at full size, where it is stopped at ``--memory-limit`` or ``--time-limit``, and on an
-eighth and a quarter, from which the need of the whole is computed as if it grew in a straight line.
+The data are simulated and converted like the published files. RecBole is measured at full size,
+up to ``--memory-limit`` or ``--time-limit``, and on an eighth and a quarter of the data, from which
+its memory at full size is extrapolated linearly.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Any
 from speed.clock import Clock
 from speed.figure import Bound, Figure, Parameters, Results, Row, Series, Settings
 
-_PARTS = {"an eighth": 8, "a quarter": 4}  # RecBole also gets
+_PARTS = {"an eighth": 8, "a quarter": 4}  # of the data, on which RecBole is measured, too
 _PLAIN = "RecBole's DeepFM"
 WHOLE = "kuaisar-whole"  # the data set at full size
-FIELDS = {  # 8 features; timestamp and label are none
+FIELDS = {  # 8 features, without timestamp and label
     "load_col": {
         "inter": ["user_id", "item_id", "scenario", "label", "timestamp"],
         "user": ["user_id", "onehot_feat1", "search_active_level"],
@@ -44,7 +44,7 @@ _CASES: dict[str, Parameters] = {
 
 
 def prepare_whole(settings: Settings) -> dict[str, float]:
-    """Simulate the data set at full size, and say at which scale that is."""
+    """Simulate the data set at full size; return its scale."""
     from speed.data import write_kuaisar
 
     scale = 1.0 if settings.is_full else 0.01
@@ -81,12 +81,12 @@ def _cases(settings: Settings, facts: dict[str, float]) -> dict[str, Parameters]
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Everything a first run does: read, split, make knowledge, build, train."""
+    """Time a first run: read, split, build the knowledge and the model, train."""
     from speed.build import build
-    from speed.data import forget_cache
-    from speed.steps import Watched, time_steps
+    from speed.data import remove_cache
+    from speed.steps import TimedLoader, time_steps
 
-    forget_cache(settings.data_path, parameters["dataset"])
+    remove_cache(settings.data_path, parameters["dataset"])
     clock = Clock()
     with tempfile.TemporaryDirectory(dir=settings.output) as knowledge:
         options = {**FIELDS, **parameters["settings"], "knowledge_path": knowledge}
@@ -104,7 +104,7 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
             timed = time_steps(run.trainer, loader, steps, warm_up=2)
             epoch = timed["step_ms"] / 1e3 * len(loader)
         else:
-            run.trainer._train_epoch(watched := Watched(loader), 0)
+            run.trainer._train_epoch(watched := TimedLoader(loader), 0)
             timed = {"steps": len(watched)}
             epoch = sum(watched.wall)
     facts = {"rows": len(run.dataset.inter_feat), "items": run.dataset.item_num - 1}
@@ -112,8 +112,8 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     return {**clock, **timed, **facts, "epoch_seconds": epoch, "batches": len(loader)}
 
 
-def _computed(results: Results) -> Series:
-    """RecBole's memory at full size, on the straight line through an eighth and a quarter."""
+def _extrapolated(results: Results) -> Series:
+    """Extrapolate RecBole's memory at full size linearly from an eighth and a quarter."""
     eighth, quarter = (results.series(f"{_PLAIN}, {part}", "peak_gib", "GiB") for part in _PARTS)
     for n in quarter.values.keys() & eighth.values.keys():
         quarter.values[n] += 6 * (quarter.values[n] - eighth.values[n])
@@ -143,7 +143,7 @@ def _rows(results: Results) -> list[Row]:
             rows.append(Row(f"{case}, {what}", ours, _PLAIN, theirs, "as fast", None, note))
     ours = results.series("STAR", "peak_gib", "GiB")
     computed = f"{_PLAIN}, computed from an eighth and a quarter"
-    return [*rows, Row("STAR, peak memory", ours, computed, _computed(results), "as small")]
+    return [*rows, Row("STAR, peak memory", ours, computed, _extrapolated(results), "as small")]
 
 
 FIGURE = Figure(

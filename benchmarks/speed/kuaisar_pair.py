@@ -1,4 +1,4 @@
-"""What LLM4MSR costs around STAR on KuaiSAR at its published size, as `backbones` measures it."""
+"""Overhead of LLM4MSR on STAR on KuaiSAR at its published size, measured as in `backbones`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loading a large data set: from its files, and again from what the first time has kept."""
+"""Loading a large data set from its files, and again from the cache."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _cases(settings: Settings, sizes: dict[str, int]) -> dict[str, Parameters]:
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Load the data set; go on to the first batch, for what is put off until then counts too."""
+    """Time loading of the data set, and the way to the first batch with its deferred work."""
     from speed.build import config_of, dataset_of, loaders_of
-    from speed.data import forget_cache, read_through
+    from speed.data import read_through, remove_cache
 
     ours, kept = parameters["ours"], parameters["kept"]
     saved = Path(settings.output) / "saved"
     if not kept and ours:
-        forget_cache(settings.data_path, _DATASET)
+        remove_cache(settings.data_path, _DATASET)
     elif not kept:
         shutil.rmtree(saved, ignore_errors=True)
     read_through(settings.data_path, _DATASET)

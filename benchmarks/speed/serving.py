@@ -19,7 +19,7 @@ def _cases(settings: Settings, _: Any) -> dict[str, Parameters]:
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """The same requests to both models in turn: a user of the data, items drawn at random."""
+    """Time the same requests to both models in turn: one user, and items drawn at random."""
     import numpy as np
     import torch
     from recbole.data.interaction import Interaction
@@ -32,7 +32,7 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     taken: dict[str, list[float]] = {model: [] for model in _MODELS}
     torch.manual_seed(0)
     with torch.no_grad():
-        for at in range(_WARM_UP + parameters["requests"]):
+        for request_index in range(_WARM_UP + parameters["requests"]):
             user, scenario = (
                 torch.randint(1, dataset.num(field), (1,)).expand(n)
                 for field in (dataset.uid_field, dataset.scenario_field)
@@ -44,7 +44,7 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
                     dataset.scenario_field: scenario,
                 }
             )
-            for model in _MODELS[:: -1 if at % 2 else 1]:
+            for model in _MODELS[:: -1 if request_index % 2 else 1]:
                 network = runs[model].model.eval()
                 start = perf_counter()
                 network.predict(request)

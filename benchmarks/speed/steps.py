@@ -1,4 +1,4 @@
-"""Training steps as the trainer makes them, timed from outside."""
+"""Timing of training steps from outside the trainer, and their profile."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 from torch.profiler import ProfilerActivity, profile
 
-_LISTED = 10  # operations of a profile that are told
+_LISTED = 10  # operations of a profile
 
 
-class Watched:
-    """The first batches of a loader; notes how long each took to come and to be worked on.
+class TimedLoader:
+    """Loader of the first batches of another, which times their loading and their training.
 
-    A trainer asks for a batch, works on it, and asks for the next: what lies between two requests
-    is a step, whoever's trainer it is.
+    A trainer requests a batch, trains on it, and requests the next: the time between two requests
+    is a step, for any trainer.
 
     Args:
         loader: A loader.
-        n: How many batches to give; all where ``None``.
+        n: Number of batches; ``None`` for all.
 
     Attributes:
-        wall: Seconds of every step, feeding included.
+        wall: Seconds of every step, loading included.
         cpu: CPU seconds of the same.
-        feeding: Seconds until the loader had given the batch.
+        feeding: Seconds until the loader returned the batch.
     """
 
     def __init__(self, loader: Any, n: int | None = None) -> None:
@@ -54,49 +54,49 @@ class Watched:
 
 
 def time_steps(trainer: Any, loader: Any, steps: int, warm_up: int) -> dict[str, float]:
-    """Medians over ``steps`` training steps, after some that do not count.
+    """Return medians over ``steps`` training steps, after ``warm_up`` steps.
 
     Returns:
-        ``step_ms``, ``step_cpu_ms``, ``feeding_ms``, ``samples_per_second``, and how many ``steps``
-        it is the median of.
+        ``step_ms``, ``step_cpu_ms``, ``feeding_ms``, ``samples_per_second``, and ``steps``, their
+        number.
     """
-    watched = Watched(loader, warm_up + steps)
-    trainer._train_epoch(watched, 0)
-    if len(watched) <= warm_up:
-        raise ValueError(f"{len(watched)} batches do not suffice for {warm_up} steps of warm-up")
-    seconds = median(watched.wall[warm_up:])
+    timed = TimedLoader(loader, warm_up + steps)
+    trainer._train_epoch(timed, 0)
+    if len(timed) <= warm_up:
+        raise ValueError(f"{len(timed)} batches do not suffice for {warm_up} steps of warm-up")
+    seconds = median(timed.wall[warm_up:])
     return {
         "step_ms": 1e3 * seconds,
-        "step_cpu_ms": 1e3 * median(watched.cpu[warm_up:]),
-        "feeding_ms": 1e3 * median(watched.feeding[warm_up:]),
+        "step_cpu_ms": 1e3 * median(timed.cpu[warm_up:]),
+        "feeding_ms": 1e3 * median(timed.feeding[warm_up:]),
         "samples_per_second": trainer.config["train_batch_size"] / seconds,
-        "steps": len(watched) - warm_up,
+        "steps": len(timed) - warm_up,
     }
 
 
 def profile_steps(trainer: Any, loader: Any, steps: int, warm_up: int) -> list[list]:
-    """The operations that take most of the CPU time of some training steps; see :func:`dearest`."""
-    trainer._train_epoch(Watched(loader, warm_up), 0)
-    watched = Watched(loader, steps)
-    return dearest(lambda: trainer._train_epoch(watched, 1), len(watched))
+    """Profile training steps; return their :func:`costliest_operations`."""
+    trainer._train_epoch(TimedLoader(loader, warm_up), 0)
+    timed = TimedLoader(loader, steps)
+    return costliest_operations(lambda: trainer._train_epoch(timed, 1), len(timed))
 
 
-def dearest(work: Callable[[], Any], steps: int) -> list[list]:
-    """The operations that take most of the CPU time of a piece of work.
+def costliest_operations(work: Callable[[], Any], steps: int) -> list[list]:
+    """Return the operations with the largest share of the CPU time of ``work``.
 
     Args:
-        work: Is run once, under the profiler.
-        steps: How many steps it consists of.
+        work: Function that is run once, under the profiler.
+        steps: Number of steps in it.
 
     Returns:
         Name, share of the CPU time of all operations, and calls a step.
     """
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         work()
-    found = profiler.key_averages()
-    total = sum(event.self_cpu_time_total for event in found)
-    found = sorted(found, key=lambda event: event.self_cpu_time_total, reverse=True)[:_LISTED]
+    events = profiler.key_averages()
+    total = sum(event.self_cpu_time_total for event in events)
+    events = sorted(events, key=lambda event: event.self_cpu_time_total, reverse=True)[:_LISTED]
     return [
         [event.key, event.self_cpu_time_total / total, round(event.count / steps, 1)]
-        for event in found
+        for event in events
     ]

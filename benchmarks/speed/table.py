@@ -1,4 +1,4 @@
-"""The Markdown table at the end, with the machine and the date; the short list of a profile."""
+"""Markdown table of the figures, with machine and date, and table of a profile."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _HEAD = "| figure | what | this package | against | theirs | ratio | bound | hol
 
 
 def table(rows: Iterable[tuple[str, Row]]) -> str:
-    """Rows by figure as a Markdown table; medians over repeats, ranges of the ratio."""
+    """Format rows as a Markdown table: medians over repeats, ranges of the ratio."""
     lines = [_HEAD, "|" + "---|" * (_HEAD.count("|") - 1)]
     for figure, row in rows:
         cells = [
             *(figure, row.what, _number(row.ours), row.against),
             *("" if row.theirs is None else _number(row.theirs), _ratio(row)),
-            *(_promise(row.bound, row), _holds(row), row.note),
+            *(_bound_text(row.bound, row), _holds(row), row.note),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
@@ -44,7 +44,7 @@ def _ratio(row: Row) -> str:
     return f"{middle} ({_digits(min(ratios))} to {_digits(max(ratios))})"
 
 
-def _promise(bound: Bound | None, row: Row) -> str:
+def _bound_text(bound: Bound | None, row: Row) -> str:
     if bound is None:
         return ""
     number = f"{bound.most:g}" if bound.least is None else f"{bound.least:g}"
@@ -55,17 +55,17 @@ def _promise(bound: Bound | None, row: Row) -> str:
 def _holds(row: Row) -> str:
     if row.bound is None:
         return ""
-    found = row.ratios if row.bound.of == "ratio" else list(row.ours.values.values())
-    if not found:
+    values = row.ratios if row.bound.of == "ratio" else list(row.ours.values.values())
+    if not values:
         return "not measured"
-    middle = median(found)
+    middle = median(values)
     if row.bound.most is not None:
         return "yes" if middle <= row.bound.most else "NO"
     return "yes" if middle >= row.bound.least else "NO"
 
 
 def machines(entries: Sequence[dict[str, Any]], scale: str, repeats: int) -> str:
-    """When, on what and with what the figures were measured; a line for every different machine."""
+    """Format date, machine and versions of the figures, one line per different machine."""
     lines = {}
     for entry in entries:
         versions = ", ".join(f"{name} {number}" for name, number in entry["versions"].items())
@@ -74,20 +74,24 @@ def machines(entries: Sequence[dict[str, Any]], scale: str, repeats: int) -> str
             f"{entry['memory_gib']} GiB, {entry['system']}; {versions}"
         )
         lines.setdefault(line, []).append(entry)
-    told = []
+    texts = []
     for line, group in lines.items():
         days = sorted({entry["when"][:10] for entry in group})
         loads = [entry["load"] for entry in group]
         days = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
-        told.append(f"{days}: {line}; load average {min(loads)} to {max(loads)}.")
-    kind = "" if scale == "full" else f" Scale {scale}: to see that it runs, no figures to quote."
+        texts.append(f"{days}: {line}; load average {min(loads)} to {max(loads)}.")
+    kind = (
+        ""
+        if scale == "full"
+        else f" Scale {scale}: a test that everything runs; the figures mean nothing."
+    )
     return "\n".join(
-        [*told, f"Repeats: {repeats}; medians, the range of the ratio in brackets.{kind}"]
+        [*texts, f"Repeats: {repeats}; medians, the range of the ratio in brackets.{kind}"]
     )
 
 
 def profile_list(case: str, profile: Sequence[Sequence]) -> str:
-    """The dearest operations of a case."""
+    """Format the costliest operations of a case as a Markdown table."""
     lines = [f"{case}\n", "| operation | share of CPU time | calls a step |", "|---|---|---|"]
     lines += [f"| {name} | {share:.1%} | {calls:g} |" for name, share, calls in profile]
     return "\n".join(lines) + "\n"

@@ -1,4 +1,4 @@
-"""Training samples a second by the number of ids: what a step costs must not grow with them."""
+"""Training samples per second by the number of ids: the time of a step must not grow with it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _cases(settings: Settings, sizes: dict[str, Any]) -> dict[str, Parameters]:
 
 
 def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
-    """Some steps of the trainer; reading the data set and building the model are not timed."""
+    """Time training steps; reading the data set and building the model are not timed."""
     from speed.build import build
     from speed.steps import profile_steps, time_steps
 
@@ -55,8 +55,8 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     )
     steps = parameters["steps"]
     if parameters.get("profile"):
-        found = profile_steps(run.trainer, run.loaders[0], steps, _WARM_UP)
-        return {"profiles": {"training": found}}
+        operations = profile_steps(run.trainer, run.loaders[0], steps, _WARM_UP)
+        return {"profiles": {"training": operations}}
     weights = sum(parameter.numel() for parameter in run.model.parameters())
     return {**time_steps(run.trainer, run.loaders[0], steps, _WARM_UP), "weights": weights}
 

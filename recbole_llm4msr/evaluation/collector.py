@@ -1,4 +1,4 @@
-"""What evaluation collects: scores with labels, users and scenarios, in linear time."""
+"""Collection of scores with labels, users and scenarios during evaluation."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from recbole_llm4msr.util.collectives import gather_split
 
 
 class ScenarioCollector(Collector):
-    """RecBole's collector for labelled rows, which also keeps whose and which scenario's they are.
+    """RecBole's collector for labelled rows, with users, items and scenarios.
 
-    Batches are kept as they come and joined once, at the end: RecBole joins after every batch,
-    which makes collecting quadratic in the rows.
+    Batches are concatenated once, at the end: RecBole concatenates after every batch, which takes
+    time quadratic in the number of rows.
 
     Args:
         config: Configuration; reads the field names.
@@ -28,12 +28,12 @@ class ScenarioCollector(Collector):
             "data.scenario": config["SCENARIO_FIELD"],
         }
         self._batches: dict[str, list[torch.Tensor]] = {}
-        #: Rows of the whole split where every process sees a share of it, else ``None``.
+        #: Rows of the whole split if each process has a part of it, else ``None``.
         self.total_rows: int | None = None
 
     @property
     def keys(self) -> list[str]:
-        """What is collected, by its name in the result; fields that the data lacks are missing."""
+        """Names of the collected columns; those of fields that the data lacks are not collected."""
         return ["rec.score", *self._fields]
 
     def eval_batch_collect(
@@ -43,19 +43,19 @@ class ScenarioCollector(Collector):
         positive_u: torch.Tensor | None,
         positive_i: torch.Tensor | None,
     ) -> None:
-        """Keep one batch: scores of shape ``(B,)`` and the rows they belong to."""
-        self._keep("rec.score", scores_tensor.float())
+        """Add one batch: scores of shape ``(B,)`` and the rows they belong to."""
+        self._append("rec.score", scores_tensor.float())
         for key, field in self._fields.items():
             if field in interaction.interaction:
-                self._keep(key, interaction[field])
+                self._append(key, interaction[field])
 
-    def _keep(self, key: str, values: torch.Tensor) -> None:
+    def _append(self, key: str, values: torch.Tensor) -> None:
         self._batches.setdefault(key, []).append(values.detach())
 
     def get_data_struct(self) -> DataStruct:
-        """Everything collected since the last call, each as one tensor on the CPU.
+        """Return what was collected since the last call, each column as one tensor on the CPU.
 
-        In a distributed run every process gets the rows of all, in the split's order.
+        In a distributed run every process gets the rows of all processes, in the split's order.
         """
         struct = DataStruct()
         for key, batches in self._batches.items():

@@ -12,16 +12,16 @@ from recbole.evaluator.evaluator import Evaluator
 
 from recbole_llm4msr.evaluation.metrics import GAUC
 
-#: After the name of a metric: the mean over the scenarios that have it.
+#: In place of a scenario in a key (``auc@mean``): the mean over the scenarios with that metric.
 MEAN = "mean"
 
 
 class ScenarioEvaluator(Evaluator):
-    """RecBole's evaluator, run over all rows and over every scenario's rows.
+    """RecBole's evaluator, applied to all rows and to the rows of each scenario.
 
-    The result has every metric's own key (``auc``), one a scenario (``auc@<scenario>``, named by
-    the raw token) and ``auc@mean``. A scenario whose rows all have one label has no AUC: its value
-    is NaN, it is named in the log and left out of the mean.
+    The result has a key for every metric (``auc``), one per scenario (``auc@<scenario>``, the raw
+    token) and the mean over scenarios (``auc@mean``). A scenario whose rows all have one label has
+    no AUC: its value is NaN, it is named in the log and left out of the mean.
 
     Args:
         config: Configuration; reads ``metrics`` and ``metric_decimal_place``.
@@ -34,21 +34,21 @@ class ScenarioEvaluator(Evaluator):
             self.metric_class["gauc"] = GAUC(config)
         self.scenarios = scenarios
         self.decimal_place: int = config["metric_decimal_place"]
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
 
     def evaluate(self, dataobject: DataStruct) -> OrderedDict[str, float]:
-        """All metrics of the collected rows: overall first, then per scenario, then the means."""
+        """Return all metrics of the collected rows: overall, then per scenario, then the means."""
         if len(dataobject.get("data.label")) > 1:
-            result = self._plain(super().evaluate(dataobject))
+            result = self._as_floats(super().evaluate(dataobject))
         else:
-            result = self._of_rows(dataobject, slice(None), "The split")
+            result = self._evaluate_rows(dataobject, slice(None), "The split")
         if not self.scenarios:
             return result
         overall = list(result)
-        of_scenario = dataobject.get("data.scenario")
+        scenario_of_row = dataobject.get("data.scenario")
         for i, name in enumerate(self.scenarios, start=1):
-            own = self._of_rows(dataobject, of_scenario == i, f"Scenario {name}")
-            for metric, value in own.items():
+            metrics = self._evaluate_rows(dataobject, scenario_of_row == i, f"Scenario {name}")
+            for metric, value in metrics.items():
                 result[f"{metric}@{name}"] = value
         for metric in overall:
             values = [result.get(f"{metric}@{name}", math.nan) for name in self.scenarios]
@@ -57,20 +57,20 @@ class ScenarioEvaluator(Evaluator):
             result[f"{metric}@{MEAN}"] = round(mean, self.decimal_place)
         return result
 
-    def _of_rows(
+    def _evaluate_rows(
         self, struct: DataStruct, mask: torch.Tensor | slice, name: str
     ) -> dict[str, float]:
-        """Metrics of some of the rows; NaN for what one class, or no row, cannot have."""
+        """Metrics of some of the rows; NaN for AUC with one class, and for all without rows."""
         part = DataStruct()
         for key in ("rec.score", "data.label", "data.user"):
             rows = struct.get(key)[mask]
-            # RecBole's LogLoss fails on one row; the mean over it and itself is the same.
+            # RecBole's LogLoss fails on one row; twice the row has the same mean.
             part.set(key, rows.repeat(2) if len(rows) == 1 else rows)
         labels = part.get("data.label")
         if len(labels) and labels.min() != labels.max():
-            return self._plain(super().evaluate(part))
-        if name not in self._said:
-            self._said.add(name)
+            return self._as_floats(super().evaluate(part))
+        if name not in self._warned:
+            self._warned.add(name)
             kind = f"only the label {labels[0]:.0f}" if len(labels) else "no rows"
             getLogger().warning(
                 "%s has %s here: no AUC, and nothing of it in the mean.", name, kind
@@ -78,9 +78,9 @@ class ScenarioEvaluator(Evaluator):
         values = dict.fromkeys(self.metrics, math.nan)
         for metric in set(self.metrics) - {"auc", "gauc"} if len(labels) else ():
             values.update(self.metric_class[metric].calculate_metric(part))
-        return self._plain(values)
+        return self._as_floats(values)
 
     @staticmethod
-    def _plain(values: dict[str, float]) -> OrderedDict[str, float]:
-        """RecBole's numpy numbers as Python's, so that results print and pickle as numbers."""
+    def _as_floats(values: dict[str, float]) -> OrderedDict[str, float]:
+        """Convert RecBole's numpy numbers to floats, which print and pickle as numbers."""
         return OrderedDict((key, float(value)) for key, value in values.items())

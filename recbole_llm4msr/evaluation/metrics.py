@@ -1,8 +1,9 @@
-"""GAUC from the scores of labelled rows."""
+"""GAUC from the scores of labelled rows, names of metrics and their direction."""
 
 from __future__ import annotations
 
 import numpy as np
+from recbole.evaluator import smaller_metrics
 from recbole.evaluator.base_metric import AbstractMetric
 from recbole.evaluator.collector import DataStruct
 from recbole.utils import EvaluatorType
@@ -10,9 +11,14 @@ from scipy.stats import rankdata
 
 
 def metric_key(name: str) -> str:
-    """Key of a metric in a result: ``AUC@Beauty`` is ``auc@Beauty``, the scenario as it is."""
-    metric, at, scenario = name.partition("@")
-    return metric.lower() + at + scenario
+    """Return the key of a metric in a result: ``auc@Beauty`` for ``AUC@Beauty``."""
+    metric, separator, scenario = name.partition("@")
+    return metric.lower() + separator + scenario
+
+
+def higher_is_better(metric: str) -> bool:
+    """Whether a higher value of a metric is better; its ``@<scenario>`` does not matter."""
+    return metric.split("@")[0].lower() not in smaller_metrics
 
 
 class GAUC(AbstractMetric):
@@ -20,13 +26,13 @@ class GAUC(AbstractMetric):
 
     .. math:: \mathrm{GAUC} = \frac{\sum_u n_u \mathrm{AUC}_u}{\sum_u n_u}
 
-    Users whose rows all have the same label have no AUC and are left out. Without any other user
-    the result is NaN.
+    Users whose rows all have the same label have no AUC and are left out. If there are no other
+    users, the result is NaN.
 
     Reference:
         Guorui Zhou et al. "Deep Interest Network for Click-Through Rate Prediction." KDD 2018,
-        section 6.2. RecBole's metric of this name ranks full item lists; this one takes the
-        labelled rows as they are.
+        section 6.2. RecBole's metric of this name ranks full item lists; this one takes
+        labelled rows.
     """
 
     metric_type = EvaluatorType.VALUE
@@ -43,7 +49,7 @@ class GAUC(AbstractMetric):
 
 
 def gauc(scores: np.ndarray, labels: np.ndarray, users: np.ndarray) -> float:
-    """GAUC of rows, all arrays of shape ``(N,)``; ties count half.
+    """Compute GAUC from arrays of shape ``(N,)``; ties count half.
 
     Within a user, AUC follows from the rank sum of the positives (Mann and Whitney, 1947). Ranking
     all rows by (user, score) at once gives every user's ranks up to a constant, without a loop.

@@ -1,4 +1,4 @@
-"""Predictions of a split as a table with raw tokens."""
+"""Predictions of a split, written as parquet with raw tokens."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ def save_predictions(
 ) -> None:
     """Write user, item, scenario (raw tokens), label and score of every row as parquet.
 
-    A column ``train_rows`` says how many training rows the user had, to tell cold from active ones.
-
-    The file appears complete or not at all.
+    Column ``train_rows`` is the user's number of training rows, which separates cold from active
+    users. The write is atomic.
 
     Args:
-        path: Where to.
-        rows: What a :class:`ScenarioCollector` collected over the split.
-        dataset: Translates ids into tokens.
+        path: File to write.
+        rows: Rows of the split, collected by :class:`ScenarioCollector`.
+        dataset: Data set, which has the tokens of the ids.
         train: The training split.
     """
     fields = {"user": dataset.uid_field, "item": dataset.iid_field}

@@ -13,7 +13,7 @@ import yaml
 from recbole_llm4msr import Config
 from recbole_llm4msr.config import ConfigError, properties_folder
 from recbole_llm4msr.config.effects import NEEDS
-from recbole_llm4msr.evaluation.benchmark.study import read_study
+from recbole_llm4msr.evaluation.benchmark import read_study
 from recbole_llm4msr.knowledge import KnowledgeOptions
 
 STUDIES = sorted(Path(__file__).parents[2].glob("benchmarks/studies/*.yaml"))

@@ -1,0 +1,78 @@
+"""Checks of the settings and search spaces of a study, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys
+from recbole_llm4msr.evaluation.metrics import metric_key
+
+#: Settings that the benchmark sets for every run, with the way to choose them instead.
+_SET_BY_BENCHMARK = {
+    "seed": "give `seeds` (--seeds, or --seed of `tune`)",
+    "model": "give `runs` (--models)",
+    "dataset": "it is that of the study",
+    "checkpoint_dir": "checkpoints are not kept",
+    "result_json": "results are in runs.jsonl",
+    "save_predictions": "they are in the folder of the benchmark",
+    "config_files": "write what the files hold, or name them on the command line",
+    **dict.fromkeys(
+        ("nproc", "world_size", "ip", "port", "group_offset"), "a run is one process; see --jobs"
+    ),
+}
+
+
+class StudyError(ValueError):
+    """A study, a setting or a search space is not valid, or its runs must not be used."""
+
+
+def check_settings(settings: Mapping[str, Any], model: str | None = None) -> None:
+    """Refuse settings that a run does not read, or that the benchmark sets itself.
+
+    Args:
+        settings: Settings by key.
+        model: Name of the model; ``None`` accepts the keys of every model.
+
+    Raises:
+        StudyError: There is such a key; the message has the remedy.
+    """
+    if not isinstance(settings, Mapping):
+        raise StudyError(f"settings: expected `key: value`, got {settings!r}")
+    for key in settings:
+        if key in _SET_BY_BENCHMARK:
+            raise StudyError(f"{key!r} is not set here: {_SET_BY_BENCHMARK[key]}")
+    if settings.get("allow_unknown_keys"):
+        return
+    check_keys(settings, known_keys())
+    for key in unknown_keys(settings, keys_of(model)) if model else ():
+        raise StudyError(f"{key!r} is not an option of {model}")
+
+
+def check_space(space: Mapping[str, list], model: str | None = None) -> None:
+    """Refuse a search space with unknown keys, or without a list of values for each key.
+
+    Raises:
+        StudyError: There is such a key; the message names it.
+    """
+    if not isinstance(space, Mapping):
+        raise StudyError(f"space: expected lists of values by key, got {space!r}")
+    check_settings(space, model)
+    for key, values in space.items():
+        if not isinstance(values, list | tuple) or not values:
+            raise StudyError(f"space: {key}: expected a list of values, got {values!r}")
+
+
+def check_keys(keys: Iterable[str], known: set[str] | frozenset[str]) -> None:
+    """Refuse the first unknown key, with the most similar known one.
+
+    Raises:
+        StudyError: There is an unknown key.
+    """
+    for key, near in unknown_keys(keys, known).items():
+        raise StudyError(f"unknown key {key!r}" + (f": did you mean {near}?" if near else ""))
+
+
+def valid_metric(settings: Mapping[str, Any]) -> str:
+    """Key of the metric by which runs with these settings are judged; ``auc`` by default."""
+    return metric_key(str(settings.get("valid_metric", "auc")))

@@ -1,0 +1,55 @@
+"""Lock of a benchmark's folder."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from recbole_llm4msr.evaluation.benchmark.execution import (
+    lock_folder,
+)
+from recbole_llm4msr.evaluation.benchmark.execution.code_version import PACKAGE
+from recbole_llm4msr.evaluation.benchmark.plan import (
+    StudyError,
+)
+
+
+def test_a_second_benchmark_in_a_folder_is_refused_and_sigterm_releases_the_lock(tmp_path) -> None:
+    with lock_folder(tmp_path / "r"):
+        with (
+            pytest.raises(StudyError, match="another benchmark is running in this folder"),
+            lock_folder(tmp_path / "r"),
+        ):
+            pass
+        with pytest.raises(SystemExit):
+            os.kill(os.getpid(), signal.SIGTERM)
+    with lock_folder(tmp_path / "r"):
+        pass
+
+
+def test_a_killed_benchmark_leaves_no_lock(tmp_path) -> None:
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from recbole_llm4msr.evaluation.benchmark.execution import lock_folder\n"
+        "with lock_folder(Path(sys.argv[1])):\n"
+        "    print('locked', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    path = os.pathsep.join(filter(None, [str(PACKAGE.parent), os.environ.get("PYTHONPATH")]))
+    process = subprocess.Popen(
+        [sys.executable, "-W", "ignore", "-c", code, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": path},
+    )
+    with process:
+        assert process.stdout.readline() == b"locked\n"
+        with pytest.raises(StudyError, match="another benchmark"), lock_folder(tmp_path):
+            pass
+        process.kill()
+    with lock_folder(tmp_path):
+        pass

@@ -1,0 +1,57 @@
+"""Runs written to ``runs.jsonl`` and read back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from recbole_llm4msr.evaluation.benchmark.execution import (
+    RecordError,
+    append_run,
+    read_runs,
+)
+
+
+def test_appended_runs_are_read_back_equal(runs, tmp_path) -> None:
+    for run in runs:
+        append_run(tmp_path / "r" / "runs.jsonl", run)
+    assert read_runs(tmp_path / "r" / "runs.jsonl") == runs
+
+
+def test_a_complete_last_line_without_line_end_is_kept(runs, tmp_path) -> None:
+    path = tmp_path / "runs.jsonl"
+    path.write_text(runs[0].to_json())
+    append_run(path, runs[1])
+    assert read_runs(path) == runs[:2]
+    path.write_text(path.read_text() + '{"run": "a"}')
+    with pytest.raises(RecordError, match="line 3: the run is missing"):
+        read_runs(path)
+
+
+def test_a_line_that_a_killed_process_cut_off_is_dropped(runs, tmp_path) -> None:
+    path = tmp_path / "runs.jsonl"
+    append_run(path, runs[0])
+    path.write_text(path.read_text() + runs[1].to_json()[:50])
+    with pytest.warns(UserWarning, match="line 2: cut off"):
+        assert read_runs(path) == runs[:1]
+    append_run(path, runs[2])
+    assert read_runs(path) == [runs[0], runs[2]]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[1]", "not a JSON object"),
+        (json.dumps({"run": "a", "colour": 1}), "unknown key 'colour'"),
+        (json.dumps({"run": "a"}), "missing 6 required positional arguments"),
+    ],
+)
+def test_any_other_invalid_line_is_an_error_with_file_and_line(
+    runs, tmp_path, line, message
+) -> None:
+    path = tmp_path / "runs.jsonl"
+    path.write_text(f"{runs[0].to_json()}\n{line}\n")
+    with pytest.raises(RecordError, match=f"runs.jsonl, line 2: .*{message}"):
+        read_runs(path)

@@ -10,8 +10,8 @@ import polars as pl
 
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.service import Knowledge
-from recbole_llm4msr.knowledge.store.chunks import write_whole
+from recbole_llm4msr.knowledge.store.files import write_atomically
+from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
 
 FORMATS = ("useremb", "npy", "parquet")
 
@@ -54,11 +54,11 @@ def export_users(knowledge: Knowledge, history: TrainingHistory, form: str, path
         np.save(buffer, vectors)
         content = buffer.getvalue()
         names = path.with_name(path.name + ".users.txt")
-        write_whole(names, ("\n".join(history.users) + "\n").encode())
+        write_atomically(names, ("\n".join(history.users) + "\n").encode())
     else:
         buffer = io.BytesIO()
         own = knowledge.own[1:].numpy()
         pl.DataFrame({"user": history.users, "own": own, "vector": vectors}).write_parquet(buffer)
         content = buffer.getvalue()
-    write_whole(path, content)
+    write_atomically(path, content)
     return path

@@ -10,7 +10,8 @@ import safetensors
 import torch
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store.chunks import KEY_BYTES, KnowledgeStore, checksum, write_whole
+from recbole_llm4msr.knowledge.store.chunks import KEY_BYTES, KnowledgeStore
+from recbole_llm4msr.knowledge.store.files import checksum, write_atomically
 from recbole_llm4msr.knowledge.store.prepared import load_prepared
 
 
@@ -98,7 +99,7 @@ def merge(sources: Sequence[Path], destination: Path) -> tuple[int, int]:
         # The vectors come last: they are what makes a chunk count.
         beside = [path.with_suffix(".jsonl.gz"), path.with_suffix(".json"), path]
         for file in [path.parent / "encoder.json", *(f for f in beside if f.exists())]:
-            write_whole(target.parent / file.name, file.read_bytes())
+            write_atomically(target.parent / file.name, file.read_bytes())
     return copied, len(chunks) - copied
 
 

@@ -12,14 +12,14 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store.chunks import read_json, write_json, write_whole
-from recbole_llm4msr.knowledge.vectors.by_id import Assembled, Coverage
+from recbole_llm4msr.knowledge.store.files import read_json, write_atomically, write_json
+from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
 
 PARTS = ("user", "scenario", "item", "train_index", "own")
 
 
 def save_prepared(
-    vectors: Path, manifest: Path, found: Assembled, content: Mapping[str, Any]
+    vectors: Path, manifest: Path, found: PreparedVectors, content: Mapping[str, Any]
 ) -> None:
     """Write vectors, then the manifest that makes them count."""
     tensors = {
@@ -27,11 +27,11 @@ def save_prepared(
         for name in PARTS
         if getattr(found, name) is not None
     }
-    write_whole(vectors, to_bytes(tensors))
+    write_atomically(vectors, to_bytes(tensors))
     write_json(manifest, content)
 
 
-def load_prepared(vectors: Path, manifest: Path) -> tuple[Assembled, dict[str, Any]]:
+def load_prepared(vectors: Path, manifest: Path) -> tuple[PreparedVectors, dict[str, Any]]:
     """Map what :func:`save_prepared` wrote into memory; it is read when it is used.
 
     Raises:
@@ -47,7 +47,7 @@ def load_prepared(vectors: Path, manifest: Path) -> tuple[Assembled, dict[str, A
             "store, so nothing is encoded anew"
         ) from error
     coverage = Coverage(**content["coverage"])
-    found = Assembled(
+    found = PreparedVectors(
         **{name: parts.get(name) for name in PARTS},
         coverage=coverage,
         explained=content["explained_variance"],

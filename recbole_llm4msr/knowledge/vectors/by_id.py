@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -13,58 +11,10 @@ from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.prompts.histories import FULL
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan
 from recbole_llm4msr.knowledge.vectors.compress import Compressor
+from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
 from recbole_llm4msr.knowledge.vectors.scenarios import check_distinct, scenario_vectors
 
 ReadVectors = Callable[[Sequence[str]], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How many users speak for themselves.
-
-    Attributes:
-        own: Users with a prompt of their own.
-        below: Users with training rows, but fewer than the threshold, or no positive one.
-        unseen: Users without any training row.
-    """
-
-    own: int
-    below: int
-    unseen: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.own:,} users with a prompt of their own, {self.below:,} below the threshold, "
-            f"{self.unseen:,} unseen"
-        )
-
-    def check(self, least: float, logger: logging.Logger) -> None:
-        """Warn when the share of users with an own prompt is below ``least``."""
-        users = self.own + self.below + self.unseen
-        if users and self.own / users < least:
-            logger.warning(
-                "only %.1f %% of %d users have a prompt of their own (knowledge_min_coverage: %s);"
-                " the others share mean vectors",
-                100 * self.own / users,
-                users,
-                least,
-            )
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """Vectors in the order of the ids; float16, the few scenarios' float32.
-
-    See :class:`~.prepare.Knowledge`.
-    """
-
-    user: np.ndarray
-    scenario: np.ndarray
-    item: np.ndarray | None
-    train_index: np.ndarray | None
-    own: np.ndarray
-    coverage: Coverage
-    explained: float
 
 
 def assemble(
@@ -76,7 +26,7 @@ def assemble(
     size: int,
     whiten: bool = False,
     seed: int = 0,
-) -> Assembled:
+) -> PreparedVectors:
     """Compress the vectors of a plan's prompts and lay them out by id.
 
     Only full-history prompts of training users (and training items) are fitted on. A user below
@@ -114,7 +64,7 @@ def assemble(
         item = _by_item(history, plan.items, basis.around(kinds[1]).transform(kinds[1]))
     states = read_scenarios(plan.scenarios)
     check_distinct(states, plan.scenarios, history.scenario_names, history.dataset)
-    return Assembled(
+    return PreparedVectors(
         user=user.astype(np.float16),
         scenario=scenario_vectors(states, size, seed),
         item=None if item is None else item.astype(np.float16),

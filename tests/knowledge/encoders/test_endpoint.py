@@ -1,4 +1,4 @@
-"""A real HTTP server in the test, well-behaved and not."""
+"""Requests to an HTTP server on this machine: answers, failures, redirects and the key."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions, prepare_knowledge
-from recbole_llm4msr.knowledge.encoders import endpoint as endpoint_module
+from recbole_llm4msr.knowledge.encoders import endpoint_client
 from recbole_llm4msr.knowledge.encoders.endpoint import EndpointEncoder
 
 KEY = "sk-very-secret"
@@ -72,11 +72,13 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(200, json.dumps({"data": data[::-1]}))
 
     def answer(self, status, content):
-        content = content.encode()
+        length, content = (99, b"") if content is None else (None, content.encode())
         self.send_response(status)
         if status == 429:
             self.send_header("Retry-After", "0")
-        self.send_header("Content-Length", str(len(content)))
+        if 300 <= status < 400:
+            self.send_header("Location", content.decode())
+        self.send_header("Content-Length", str(length or len(content)))
         self.end_headers()
         self.wfile.write(content)
 
@@ -99,7 +101,7 @@ def serve():
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(endpoint_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(endpoint_client.time, "sleep", lambda seconds: None)
     monkeypatch.setenv("TEST_KEY", KEY)
 
 
@@ -170,7 +172,7 @@ def test_a_failure_that_stays_is_told(serve, status):
 
 def test_pauses_grow_and_a_server_may_set_them(serve, monkeypatch):
     pauses = []
-    monkeypatch.setattr(endpoint_module.time, "sleep", pauses.append)
+    monkeypatch.setattr(endpoint_client.time, "sleep", pauses.append)
     with pytest.raises(KnowledgeError):
         encode(encoder_of(serve({"always": (500, "")}), endpoint_retries=4), ["a"])
     assert len(pauses) == 4
@@ -189,6 +191,57 @@ def test_a_refusal_is_not_tried_again_and_hides_the_key(serve, status, words, ca
         encode(encoder_of(server), ["a"])
     assert server.requests == 1
     assert KEY not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_and_the_key_is_not_sent_on(serve, status):
+    other = serve()
+    server = serve({"always": (status, f"{other.url}/embeddings?key={KEY}")})
+    with pytest.raises(
+        KnowledgeError, match=rf"HTTP {status}.*{other.url}.*endpoint_url"
+    ) as caught:
+        encode(encoder_of(server), ["a"])
+    assert (server.requests, other.requests) == (1, 0)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}\r\n"])
+def test_blanks_around_the_key_are_stripped(serve, key, monkeypatch):
+    monkeypatch.setenv("TEST_KEY", key)
+    server = serve()
+    encode(encoder_of(server), ["a"])
+    assert server.keys == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nsecond", f"{KEY} second", f"{KEY}\u00e9", f"{KEY}\x7f"])
+def test_a_key_that_cannot_be_sent_is_refused_without_printing_it(serve, key, monkeypatch):
+    monkeypatch.setenv("TEST_KEY", key)
+    server = serve()
+    with pytest.raises(KnowledgeError, match="TEST_KEY holds a line break") as caught:
+        encoder_of(server)
+    assert KEY not in str(caught.value)
+    assert server.requests == 0
+
+
+@pytest.mark.parametrize("before", range(280, 301, 5))
+def test_the_key_is_masked_before_the_answer_is_cut(serve, before):
+    server = serve({"always": (400, "x" * before + KEY + "y" * 400)})
+    with pytest.raises(KnowledgeError) as caught:
+        encode(encoder_of(server), ["a"])
+    assert KEY[:4] not in str(caught.value)
+
+
+def test_the_key_is_masked_in_an_answer_of_the_wrong_kind(serve):
+    server = serve({"always": (200, json.dumps({"data": [{"embedding": [KEY]}]}))})
+    with pytest.raises(KnowledgeError, match="not that of /v1/embeddings") as caught:
+        encode(encoder_of(server), ["a"])
+    assert KEY not in str(caught.value)
+
+
+def test_an_answer_that_breaks_off_is_requested_again(serve):
+    server = serve({0: (200, None)})
+    np.testing.assert_array_equal(encode(encoder_of(server)), WANTED)
+    assert server.requests == 5
 
 
 def narrow(vectors):

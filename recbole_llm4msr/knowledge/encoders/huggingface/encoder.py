@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from recbole_llm4msr.knowledge.encoders.base import Advance, Encoded, Encoder
+from recbole_llm4msr.knowledge.encoders.base import Encoded, Encoder, ReportProgress
 from recbole_llm4msr.knowledge.encoders.huggingface.generation import Generation
 from recbole_llm4msr.knowledge.encoders.huggingface.hub import (
     cut_behind,
@@ -196,7 +196,7 @@ class PretrainedEncoder(Encoder):
             shared += 1
         self.prefix = first[:shared]
 
-    def encode(self, tokenised: Tokenised, advance: Advance) -> Encoded:
+    def encode(self, tokenised: Tokenised, report_progress: ReportProgress) -> Encoded:
         """Prefill or generate; see :class:`~recbole_llm4msr.knowledge.encoders.base.Encoder`."""
         ids = tokenised.ids
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
@@ -210,7 +210,7 @@ class PretrainedEncoder(Encoder):
             out[rows] = states.numpy()
             for row, text in zip(rows, *answers, strict=True) if answers else ():
                 texts[row] = text
-            advance(len(rows), int(lengths[rows].sum()))
+            report_progress(len(rows), int(lengths[rows].sum()))
         return Encoded(out, lengths, tokenised.truncated, texts)
 
     @cached_property

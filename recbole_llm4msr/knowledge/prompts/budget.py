@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
@@ -124,8 +125,11 @@ def piece_count(text: str) -> int:
 
 def first_pieces(text: str, count: int) -> str:
     """Return the first ``count`` words of a text (or signs, where a script has no blanks)."""
-    ends = [match.end() for match in _PIECE.finditer(text)]
-    return text if count >= len(ends) else text[: ends[count - 1]] if count > 0 else ""
+    if count <= 0 and (count < 0 or _PIECE.search(text)):
+        return ""
+    pieces = _PIECE.finditer(text)  # lazily: of long texts few pieces are kept
+    last = next(islice(pieces, max(0, count - 1), None), None)
+    return text if last is None or next(pieces, None) is None else text[: last.end()]
 
 
 def in_turns(lengths: Sequence[int], turns: Sequence[int], count: int) -> list[int]:

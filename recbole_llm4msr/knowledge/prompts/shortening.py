@@ -218,13 +218,17 @@ class ItemPrompt(ShrinkingPrompt):
     @cached_property
     def steps(self) -> tuple[int, ...]:
         """Words of the text, words of the category, last words of the text."""
-        words = piece_count(self.text)
-        few = min(words, FEW_WORDS)
-        return words - few, piece_count(self.category or ""), max(0, few - 1)
+        few = min(self._words, FEW_WORDS)
+        return self._words - few, piece_count(self.category or ""), max(0, few - 1)
+
+    @cached_property
+    def _words(self) -> int:
+        """Pieces of the text."""
+        return piece_count(self.text)
 
     def shortened(self, *taken: int) -> str:
         """See :class:`~.budget.ShrinkingPrompt`."""
         words, category, last = taken
-        text = first_pieces(self.text, piece_count(self.text) - words - last)
+        text = first_pieces(self.text, self._words - words - last)
         left = first_pieces(self.category or "", self.steps[1] - category)
         return self.write(text, left or None)

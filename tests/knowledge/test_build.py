@@ -22,7 +22,7 @@ def test_nothing_is_encoded_twice(tmp_path):
 
 
 @pytest.mark.parametrize("die_after", [1, 60, 150])
-def test_a_killed_build_goes_on_with_the_same_bytes(tmp_path, die_after):
+def test_a_killed_build_resumes_with_identical_files(tmp_path, die_after):
     build(tmp_path / "whole", Counting())
     with pytest.raises(KeyboardInterrupt):
         build(tmp_path / "killed", Counting(die_after=die_after))
@@ -36,7 +36,7 @@ def test_a_killed_build_goes_on_with_the_same_bytes(tmp_path, die_after):
     assert not list(tmp_path.rglob(".*"))
 
 
-def test_shards_share_the_work_and_make_the_whole(tmp_path):
+def test_shards_together_encode_all_prompts(tmp_path):
     made = [build(tmp_path, Counting(), shard=Shard(n, 3))[1].made for n in range(3)]
     assert sum(made) == 200
     assert min(made) > 40
@@ -45,7 +45,7 @@ def test_shards_share_the_work_and_make_the_whole(tmp_path):
         Shard(3, 3)
 
 
-def test_two_builds_at_once_do_not_corrupt_the_store(tmp_path):
+def test_concurrent_builds_do_not_corrupt_the_store(tmp_path):
     threads = [threading.Thread(target=build, args=(tmp_path, Counting())) for _ in range(3)]
     for thread in threads:
         thread.start()
@@ -57,7 +57,7 @@ def test_two_builds_at_once_do_not_corrupt_the_store(tmp_path):
     assert (shelf.read(keys_of(PROMPTS)) == alone.read(keys_of(PROMPTS))).all()
 
 
-def test_a_full_disk_is_told_and_leaves_whole_chunks_only(tmp_path, monkeypatch):
+def test_a_full_disk_is_an_error_and_leaves_complete_chunks_only(tmp_path, monkeypatch):
     real, calls = os.fsync, []
 
     def full(handle):

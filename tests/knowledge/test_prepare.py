@@ -14,12 +14,12 @@ from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
 from tests.knowledge.conftest import ROWS, make_history
 
 
-def test_none_is_none(history, settings):
+def test_knowledge_none_gives_no_vectors(history, settings):
     assert prepare_knowledge(settings(knowledge="none"), history) is None
 
 
 @pytest.mark.parametrize("kind", ["lsa", "random"])
-def test_shapes_flags_and_types(kind, history, settings):
+def test_shapes_and_dtypes_of_prepared_knowledge(kind, history, settings):
     found = prepare_knowledge(settings(knowledge=kind, item_knowledge=True), history)
     assert found.user.dtype == torch.float32
     assert found.user.shape[0] == 7
@@ -35,7 +35,7 @@ def test_shapes_flags_and_types(kind, history, settings):
     assert found.item[1 + history.item_tokens.index("i1")].abs().sum() > 0
 
 
-def test_like_histories_have_like_vectors(settings):
+def test_similar_histories_have_similar_vectors(settings):
     rows = [
         (f"u{n}", item, "home", 1, n)
         for n, items in enumerate([["i1", "i5"], ["i1", "i5"], ["i2", "i3"], ["i2", "i6"]])
@@ -54,7 +54,7 @@ def test_like_histories_have_like_vectors(settings):
     assert likeness[2, 3] > likeness[2, 0]
 
 
-def test_a_second_run_reads_the_same_numbers(history, settings):
+def test_a_second_run_loads_identical_vectors(history, settings):
     keys = {"knowledge_folds": 3, "item_knowledge": True}
     one = prepare_knowledge(settings(**keys), history)
     two = prepare_knowledge(settings(**keys), history)
@@ -65,14 +65,14 @@ def test_a_second_run_reads_the_same_numbers(history, settings):
         assert torch.equal(getattr(one, name), getattr(two, name))
 
 
-def test_another_store_gives_the_same_numbers(history, settings, tmp_path):
+def test_another_store_gives_identical_vectors(history, settings, tmp_path):
     one = prepare_knowledge(settings(), history)
     two = prepare_knowledge(settings(knowledge_path=str(tmp_path / "other")), history)
     assert torch.equal(one.user, two.user)
     assert torch.equal(one.scenario, two.scenario)
 
 
-def test_nobody_above_the_threshold_is_an_error(history, settings):
+def test_no_user_above_the_threshold_is_an_error(history, settings):
     with pytest.raises(KnowledgeError, match="interaction_threshold = 50"):
         prepare_knowledge(settings(interaction_threshold=50), history)
 
@@ -106,7 +106,7 @@ def test_transformers_is_not_imported_without_an_llm():
     assert done.returncode == 0
 
 
-def test_a_single_scenario_and_a_single_user_work(settings):
+def test_a_single_scenario_with_a_single_user(settings):
     history = make_history(
         [("ann", "i1", "home", 1, None)],
         users=["ann"],

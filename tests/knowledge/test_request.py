@@ -21,7 +21,7 @@ from tests.knowledge.conftest import make_history
         {"knowledge": "random"},
     ],
 )
-def test_a_change_of_what_matters_changes_the_fingerprint(change, history, settings):
+def test_an_option_of_the_request_changes_the_fingerprint(change, history, settings):
     one = prepare_knowledge(settings(), history)
     two = prepare_knowledge(settings(**change), history)
     assert one.fingerprint != two.fingerprint
@@ -29,7 +29,7 @@ def test_a_change_of_what_matters_changes_the_fingerprint(change, history, setti
 
 
 @pytest.mark.parametrize("change", [{"prompt_max_tokens": 40}, {"knowledge_pooling": "eol"}])
-def test_what_changes_the_prompts_of_a_server_changes_the_fingerprint(change, history, settings):
+def test_prompt_options_of_an_endpoint_change_the_fingerprint(change, history, settings):
     asked = {"knowledge": "endpoint", "llm": "m", "endpoint_url": "http://localhost:1"}
     found = [
         Workbench.open(given, history, KnowledgeOptions.from_config(given)).fingerprint
@@ -44,7 +44,7 @@ def test_other_data_has_another_fingerprint(history, settings):
     assert one.fingerprint != two.fingerprint
 
 
-def test_a_store_of_other_data_is_refused_and_says_why(history, settings):
+def test_a_store_of_other_data_is_refused_with_the_differences(history, settings):
     prepare_knowledge(settings(), history)
     other = make_history(history.rows.rows()[:-1])
     with pytest.raises(KnowledgeError, match=r"not made for this run.*tiny, differs in data"):
@@ -54,6 +54,6 @@ def test_a_store_of_other_data_is_refused_and_says_why(history, settings):
     assert "re-used all" in prepare_knowledge(settings(knowledge_build=False), history).summary
 
 
-def test_an_empty_store_is_refused_when_nothing_may_be_built(history, settings):
+def test_an_empty_store_is_refused_without_knowledge_build(history, settings):
     with pytest.raises(KnowledgeError, match="holds no prepared knowledge"):
         prepare_knowledge(settings(knowledge_build=False), history)

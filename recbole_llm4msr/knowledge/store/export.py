@@ -1,4 +1,4 @@
-"""Knowledge for other programs: RecBole's own embedding files, numpy, parquet."""
+"""Export users' vectors: RecBole's embedding file, numpy, parquet."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ FORMATS = ("useremb", "npy", "parquet")
 
 
 def check_format(form: str) -> None:
-    """Refuse a format that there is not.
+    """Check the name of an export format.
 
     Raises:
-        KnowledgeError: There is not.
+        KnowledgeError: The format is not one of ``FORMATS``.
     """
     if form not in FORMATS:
         raise KnowledgeError(f"format: {form!r} is not one of {', '.join(FORMATS)}")
@@ -35,7 +35,7 @@ def export_users(knowledge: Knowledge, history: TrainingHistory, form: str, path
     * ``parquet``: ``user``, ``own`` (has a prompt of its own) and ``vector``.
 
     Returns:
-        The path that was written.
+        The path of the written file.
 
     Raises:
         KnowledgeError: Unknown format, or the file cannot be written.

@@ -129,14 +129,14 @@ def test_vectors_come_in_the_prompts_order(serve, base64_answers):
     assert server.keys == {f"Bearer {KEY}"}
 
 
-def test_requests_run_at_the_same_time(serve):
+def test_requests_are_concurrent(serve):
     server = serve()
     server.barrier = threading.Barrier(4)  # nobody is answered before four have asked
     np.testing.assert_array_equal(encode(encoder_of(server, endpoint_concurrency=4)), WANTED)
     assert server.most_at_once == 4
 
 
-def test_the_whole_path_and_nothing_secret_on_disk(serve, history, settings, tmp_path):
+def test_endpoint_knowledge_is_stored_without_the_key(serve, history, settings, tmp_path):
     server = serve()
     keys = {
         "knowledge": "endpoint",
@@ -156,21 +156,21 @@ def test_the_whole_path_and_nothing_secret_on_disk(serve, history, settings, tmp
 
 
 @pytest.mark.parametrize("fault", [(429, "slow down"), (500, "oops"), (503, "")])
-def test_a_failure_that_passes_is_tried_again(serve, fault):
+def test_a_temporary_failure_is_retried(serve, fault):
     server = serve({0: fault, 2: fault})
     np.testing.assert_array_equal(encode(encoder_of(server)), WANTED)
     assert server.requests == 6
 
 
 @pytest.mark.parametrize("status", [429, 500])
-def test_a_failure_that_stays_is_told(serve, status):
+def test_a_lasting_failure_is_an_error(serve, status):
     server = serve({"always": (status, "overloaded")})
     with pytest.raises(KnowledgeError, match=rf"3 attempts failed.*HTTP {status} overloaded.*kept"):
         encode(encoder_of(server), ["a"])
     assert server.requests == 3
 
 
-def test_pauses_grow_and_a_server_may_set_them(serve, monkeypatch):
+def test_backoff_grows_and_follows_retry_after(serve, monkeypatch):
     pauses = []
     monkeypatch.setattr(endpoint_client.time, "sleep", pauses.append)
     with pytest.raises(KnowledgeError):
@@ -185,7 +185,7 @@ def test_pauses_grow_and_a_server_may_set_them(serve, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "words"), [(401, "endpoint_key_variable"), (404, "/v1"), (400, "Check llm")]
 )
-def test_a_refusal_is_not_tried_again_and_hides_the_key(serve, status, words, caplog):
+def test_a_refusal_is_not_retried_and_the_key_is_masked(serve, status, words, caplog):
     server = serve({"always": (status, f"no: Bearer {KEY}")})
     with caplog.at_level(logging.DEBUG), pytest.raises(KnowledgeError, match=words) as caught:
         encode(encoder_of(server), ["a"])
@@ -272,12 +272,12 @@ def one_short(vectors):
         ({"always": (200, '{"error": "x"}')}, "not that of /v1/embeddings"),
     ],
 )
-def test_an_answer_that_is_no_answer_is_refused(serve, fault, words):
+def test_an_invalid_answer_is_an_error(serve, fault, words):
     with pytest.raises(KnowledgeError, match=words):
         encode(encoder_of(serve(fault), endpoint_concurrency=1), ["a", "b", "c", "d", "e", "f"])
 
 
-def test_a_server_that_is_not_there_is_told():
+def test_an_unreachable_server_is_an_error():
     options = KnowledgeOptions(
         knowledge="endpoint",
         llm="m",

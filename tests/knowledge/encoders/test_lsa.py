@@ -24,7 +24,7 @@ def test_lsa_is_the_same_for_any_order_of_users_and_batches():
     np.testing.assert_allclose(single, encode(one, PROMPTS), atol=1e-6)
 
 
-def test_lsa_knows_what_it_was_fitted_on():
+def test_the_lsa_identity_depends_on_the_corpus():
     one, two = LsaEncoder(3, 0), LsaEncoder(3, 0)
     one.prepare(PROMPTS)
     two.prepare(PROMPTS[:4])

@@ -30,7 +30,7 @@ def encoder(request, minilm, qwen):
 
 @pytest.mark.parametrize("scenarios", [1, 2, 3, 8, 30, 200])
 @pytest.mark.parametrize("form", ["full", "compact"])
-def test_no_prompt_is_longer_than_its_limit_and_no_frame_is_cut(encoder, form, scenarios):
+def test_prompts_are_within_the_limit_and_keep_their_instructions(encoder, form, scenarios):
     kinds = KINDS if scenarios <= 8 else KINDS[:3] if scenarios == 30 else KINDS[1:2]
     for seed, kind in enumerate(kinds):
         draw = random.Random(f"{form} {scenarios} {kind}")
@@ -67,7 +67,7 @@ def test_no_prompt_is_longer_than_its_limit_and_no_frame_is_cut(encoder, form, s
 
 
 @pytest.mark.parametrize("scenarios", [2, 3, 8, 30])
-def test_a_decoder_tells_the_scenarios_apart(scenarios, qwen, settings):
+def test_scenario_vectors_of_a_decoder_differ(scenarios, qwen, settings):
     history = long_history("titles of 60", scenarios, 0, users=3)
     keys = {"knowledge": "transformers", "llm": qwen, "prompt_max_tokens": 900}
     found = prepare_knowledge(settings(**keys, knowledge_dtype="float32"), history).scenario
@@ -76,7 +76,7 @@ def test_a_decoder_tells_the_scenarios_apart(scenarios, qwen, settings):
     assert apart.min() > 0.05
 
 
-def test_a_frame_that_does_not_fit_names_the_tokens_it_needs():
+def test_a_limit_below_the_shortest_prompt_is_an_error_with_the_tokens_needed():
     history = long_history("often", 3, 0)
     with pytest.raises(KnowledgeError, match="prompt_max_tokens: user prompts.* limit of 20") as e:
         written(history, Words(20, "full"))
@@ -107,7 +107,7 @@ def test_an_encoder_without_a_limit_counts_nothing():
     assert users_of(written(history, Unlimited(UNLIMITED, "full"))) == whole
 
 
-def test_pieces_are_words_signs_or_parts_of_endless_words():
+def test_pieces_are_words_signs_or_parts_of_long_words():
     assert first_pieces("red garden  roses", 2) == "red garden"
     assert first_pieces("红色玫瑰 rose", 3) == "红色玫"
     assert first_pieces("x" * 60, 2) == "x" * 48
@@ -116,7 +116,7 @@ def test_pieces_are_words_signs_or_parts_of_endless_words():
     assert [piece_count(t) for t in ("", " ", "red  roses", "红色 x", "x" * 25)] == [0, 0, 2, 3, 2]
 
 
-def test_lists_take_turns():
+def test_in_turns_keeps_entries_of_all_lists():
     assert in_turns([3, 1, 2], [1, 0, 2], 2) == [1, 1, 0]
     assert in_turns([3, 1, 2], [1, 0, 2], 5) == [2, 1, 2]
     assert in_turns([3, 1, 2], [1, 0, 2], 0) == [0, 0, 0]

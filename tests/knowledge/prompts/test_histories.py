@@ -9,7 +9,7 @@ from tests.knowledge.conftest import TITLES, Settings, make_history
 from tests.knowledge.prompts.plans import plan, prompts_of
 
 
-def test_the_word_null_is_a_word(history):
+def test_the_text_null_is_not_a_missing_value(history):
     assert "null" in prompts_of(plan(history))["bob"]
 
 

@@ -39,7 +39,7 @@ def test_oldest_items_go_first_and_the_newest_item_is_shortened_last():
 
 
 @pytest.mark.parametrize("scenarios", [3, 30])
-def test_a_scenario_is_described_whole_before_the_others(scenarios):
+def test_the_target_scenario_is_described_before_the_others(scenarios):
     history = long_history("often", scenarios, 0)
     for place, prompt in enumerate(written(history, Words(230, "full")).scenarios):
         name = history.scenario_names[place]
@@ -61,7 +61,7 @@ def test_item_texts_are_shortened_by_words():
         assert len(category.split()) == 14
 
 
-def test_the_newest_of_all_scenarios_is_the_one_that_stays():
+def test_the_scenario_of_the_newest_item_is_kept_longest():
     rows = [("ann", "i1", "home", 1, 1), ("ann", "i2", "home", 1, 2), ("ann", "i3", "play", 1, 9)]
     history = make_history(rows)
     keys = {"item_knowledge": False, "item_category_field": None}

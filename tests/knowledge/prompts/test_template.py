@@ -18,7 +18,7 @@ def test_there_are_four_templates_in_two_languages():
 
 @pytest.mark.parametrize("name", TEMPLATES)
 @pytest.mark.parametrize("form", ["full", "compact"])
-def test_every_template_tells_the_history(name, form, history):
+def test_every_template_renders_the_history(name, form, history):
     template, language = name.split(".")
     found = plan(
         history,
@@ -47,13 +47,13 @@ def test_every_template_tells_the_history(name, form, history):
         ("just words", "expected keys"),
         ("compact: {user: a, scenario: b, item: c}", "no prompts under `full:`"),
         ("full: {user: a, item: c}", "full.scenario is missing"),
-        ("full: {user: a, scenario: b, item: c, usr: d}", "full.usr is no prompt"),
+        ("full: {user: a, scenario: b, item: c, usr: d}", "full.usr is not a prompt"),
         ("full: {user: '{{ histroy }}', scenario: b, item: c}", "'histroy'; did you mean history"),
         ("full: {user: '{% if %}', scenario: b, item: c}", "full.user, line 1"),
         ("extends: nothing", "no template 'nothing'"),
     ],
 )
-def test_a_faulty_template_is_refused_with_its_place(tmp_path, text, words):
+def test_an_invalid_template_is_refused_with_its_line(tmp_path, text, words):
     path = tmp_path / "own.yaml"
     path.write_text(text)
     with pytest.raises(KnowledgeError, match="(?s)" + words.replace("?", r"\?")) as caught:
@@ -70,7 +70,7 @@ def test_a_field_that_does_not_exist_is_refused(tmp_path):
         template.renderer("user")(history=[{"name": "a"}], positives=1, profile={}, scenarios=[])
 
 
-def test_names_are_suggested(history):
+def test_close_names_are_suggested(history):
     with pytest.raises(KnowledgeError, match="did you mean product"):
         PromptTemplate.load("products", "en", "full")
     with pytest.raises(KnowledgeError, match="no text column 'titel'"):

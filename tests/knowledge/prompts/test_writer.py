@@ -10,7 +10,7 @@ from tests.knowledge.prompts.long_plans import users_of, written
 from tests.knowledge.prompts.plans import WordEncoder, plan, prompts_of
 
 
-def test_what_only_valid_or_test_holds_never_appears():
+def test_users_and_items_without_training_rows_are_not_in_prompts():
     """i7 and fay are known to the data set, and occur in no training row."""
     history = make_history()
     found = plan(history, item_knowledge=True, prompt_form="full")
@@ -42,7 +42,7 @@ def test_long_histories_stay_within_the_encoders_limit(history):
 
 @pytest.mark.parametrize("folds", [2, 3, 5])
 @pytest.mark.parametrize("seed", range(4))
-def test_no_training_rows_item_stands_in_the_prompt_it_is_trained_with(folds, seed):
+def test_a_fold_prompt_does_not_contain_the_items_of_its_rows(folds, seed):
     # ann meets i1 a second time in another scenario: that must not speak for the first.
     rows = [*ROWS, ("ann", "i1", "play", 1, 9), ("ann", "i8", "play", 0, 9)]
     history = make_history(rows)

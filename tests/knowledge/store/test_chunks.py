@@ -32,7 +32,7 @@ def test_another_encoder_has_a_shelf_of_its_own(tmp_path):
     assert shelf.identity["seed"] == 1
 
 
-def test_a_folder_that_is_a_file_is_told(tmp_path):
+def test_a_store_folder_that_is_a_file_is_an_error(tmp_path):
     (tmp_path / "store").write_text("")
     with pytest.raises(KnowledgeError, match="cannot write"):
         build(tmp_path / "store", Counting())
@@ -65,7 +65,7 @@ def test_keys_that_end_in_zeros_stay_apart():
     assert len(np.unique(sortable(keys))) == 3
 
 
-def test_the_store_lies_where_it_can_be_written(tmp_path, monkeypatch):
+def test_the_store_folder_is_writable(tmp_path, monkeypatch):
     options = KnowledgeOptions()
     assert store_folder(Settings(data_path=str(tmp_path)), options, "d") == tmp_path / "knowledge"
     installed = tmp_path / "site-packages" / "recbole" / "ml-100k"

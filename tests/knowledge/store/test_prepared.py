@@ -7,7 +7,7 @@ import pytest
 from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
 
 
-def test_damaged_prepared_knowledge_is_told(history, settings, tmp_path):
+def test_damaged_prepared_knowledge_is_an_error(history, settings, tmp_path):
     prepare_knowledge(settings(), history)
     (path,) = (tmp_path / "store" / "prepared").glob("*.safetensors")
     path.write_bytes(path.read_bytes()[:40])
@@ -17,7 +17,7 @@ def test_damaged_prepared_knowledge_is_told(history, settings, tmp_path):
     assert "made 0 vectors" in prepare_knowledge(settings(), history).summary
 
 
-def test_the_manifest_says_what_was_made(history, settings, tmp_path):
+def test_the_manifest_describes_the_prepared_knowledge(history, settings, tmp_path):
     prepare_knowledge(settings(), history)
     (path,) = (tmp_path / "store" / "prepared").glob("*.json")
     content = json.loads(path.read_text())

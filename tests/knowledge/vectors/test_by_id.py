@@ -28,7 +28,7 @@ def test_vectors_are_joined_by_raw_token_not_by_position(history, settings):
     torch.testing.assert_close(two.item[1:].flip(0), one.item[1:])
 
 
-def test_items_that_only_test_rows_know_still_move_the_order(history, settings):
+def test_items_without_training_rows_shift_the_item_ids(history, settings):
     one = prepare_knowledge(settings(item_knowledge=True), history)
     more = make_history(item_tokens=["a0", *history.item_tokens])
     two = prepare_knowledge(settings(item_knowledge=True), more)

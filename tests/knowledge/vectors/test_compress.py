@@ -19,7 +19,7 @@ def test_compression_keeps_the_leading_directions():
     assert np.abs(small.mean(axis=0)).max() < 1e-3
 
 
-def test_length_does_not_matter_and_whitening_evens_out():
+def test_compression_ignores_vector_length_and_whitening_gives_unit_variance():
     random = np.random.default_rng(1)
     vectors = random.normal(size=(300, 16)) * np.linspace(0.1, 3, 16)
     compressor = Compressor.fit([vectors], 8, whiten=True)

@@ -78,7 +78,7 @@ def least_difference(generated: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("n_scenarios", NUMBERS)
-def test_towers_differ_where_texts_do(n_scenarios, encoder, encoder_of, settings):
+def test_towers_differ_where_texts_differ(n_scenarios, encoder, encoder_of, settings):
     found = prepare_knowledge(settings(**encoder_of(encoder)), scenario_history(n_scenarios))
     generated = towers(found.scenario)
     assert generated.shape[0] == n_scenarios
@@ -88,7 +88,7 @@ def test_towers_differ_where_texts_do(n_scenarios, encoder, encoder_of, settings
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("n_scenarios", [2, 3, 30])
-def test_towers_coincide_where_texts_do(n_scenarios, encoder, encoder_of, settings):
+def test_towers_are_equal_where_texts_are(n_scenarios, encoder, encoder_of, settings):
     history = scenario_history(n_scenarios, twins=True)
     found = prepare_knowledge(settings(**encoder_of(encoder)), history)
     generated = towers(found.scenario)
@@ -99,7 +99,7 @@ def test_towers_coincide_where_texts_do(n_scenarios, encoder, encoder_of, settin
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("n_scenarios", [2, 3, 30])
-def test_a_new_description_moves_a_tower(n_scenarios, encoder, encoder_of, settings):
+def test_a_new_description_changes_a_tower(n_scenarios, encoder, encoder_of, settings):
     """Although its words stand in no user's history."""
     keys = settings(**encoder_of(encoder))
     before = towers(prepare_knowledge(keys, scenario_history(n_scenarios)).scenario)
@@ -117,9 +117,7 @@ def reachable(inputs: np.ndarray, targets: np.ndarray) -> float:
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("size", [1, 2, 3, 110])
-def test_a_probe_finds_the_encoders_vectors_in_what_the_model_reads(
-    size, encoder, encoder_of, settings
-):
+def test_a_probe_predicts_encoder_vectors_from_compressed_ones(size, encoder, encoder_of, settings):
     """All of the principal components of users and items, and with enough of them all there is."""
     history = coin_history((4, 10), n_users=400, n_items=400)
     keys = settings(**encoder_of(encoder), knowledge_size=size, item_knowledge=True)
@@ -146,7 +144,9 @@ def test_a_probe_finds_the_encoders_vectors_in_what_the_model_reads(
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("n_scenarios", NUMBERS[1:])
-def test_scenarios_vectors_hold_the_encoders_whole(n_scenarios, encoder, encoder_of, settings):
+def test_encoder_states_are_linear_in_the_scenario_vectors(
+    n_scenarios, encoder, encoder_of, settings
+):
     """Few enough for an exact solution: the states are linear in what the model reads."""
     history = scenario_history(n_scenarios)
     keys = settings(**encoder_of(encoder))

@@ -13,7 +13,7 @@ def test_batches_hold_every_row_once_within_the_budget():
     assert [len(b) for b in plan_batches(np.array([300, 10]), 200)] == [1, 1]
 
 
-def test_chunks_behind_a_finished_one_are_cut_alike():
+def test_chunk_boundaries_after_a_finished_chunk_stay():
     lengths = np.sort(np.random.default_rng(1).integers(1, 50, size=300))[::-1]
     chunks = list(plan_chunks(lengths, 256))
     assert all(lengths[c].sum() <= 256 for c in chunks)

@@ -44,7 +44,7 @@ def test_a_batch_equals_its_prompts_one_by_one(model, pooling, dtype):
     assert distance(others[:1], together[:1]).max() < CLOSE[dtype]
 
 
-def test_minilm_tells_likeness(minilm):
+def test_minilm_vectors_reflect_similarity(minilm):
     like = encode(
         encoder_of(minilm), ["running shoes for men", "jogging sneakers", "wooden train set"]
     )
@@ -93,7 +93,7 @@ def test_an_encoder_reads_compact_prompts_and_a_decoder_instructions(minilm, qwe
 
 
 @BOTH
-def test_the_whole_path_with_a_real_and_a_random_model(model, history, settings):
+def test_prepare_knowledge_with_pretrained_models(model, history, settings):
     keys = {"knowledge": "transformers", "llm": model, "knowledge_folds": 2}
     found = prepare_knowledge(settings(**keys, item_knowledge=True), history)
     again = prepare_knowledge(settings(**keys, item_knowledge=True), history)

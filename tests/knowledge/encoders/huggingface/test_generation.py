@@ -87,7 +87,7 @@ class TestGenerate:
         assert len(lines) == 6  # four users, two scenarios
         assert {"key", "prompt", "text"} == set(lines[0])
 
-    def test_it_needs_a_decoder_and_its_last_layer(self, qwen, minilm):
+    def test_generation_needs_a_decoder_and_its_last_layer(self, qwen, minilm):
         with pytest.raises(KnowledgeError, match="needs a decoder"):
             self.encoder(minilm)
         with pytest.raises(KnowledgeError, match="knowledge_layer"):

@@ -14,7 +14,7 @@ def test_layers_that_do_not_exist_are_refused(minilm):
             encoder_of(minilm, knowledge_layer=layer)
 
 
-def test_a_hub_that_cannot_be_reached_says_what_to_do(history, settings):
+def test_an_unreachable_hub_is_an_error_with_a_remedy(history, settings):
     with pytest.raises(KnowledgeError) as caught:
         prepare_knowledge(settings(knowledge="transformers", llm="nobody/nothing"), history)
     for word in ("nobody/nothing", "--knowledge=lsa", "--knowledge=endpoint", "folder"):
@@ -22,7 +22,7 @@ def test_a_hub_that_cannot_be_reached_says_what_to_do(history, settings):
 
 
 @pytest.mark.parametrize("missing", ["tokenizer", "weights", "config"])
-def test_an_incomplete_folder_says_what_is_missing(missing, qwen, tmp_path, history, settings):
+def test_an_incomplete_model_folder_is_an_error(missing, qwen, tmp_path, history, settings):
     folder = tmp_path / "model"
     shutil.copytree(qwen, folder)
     for path in folder.iterdir():

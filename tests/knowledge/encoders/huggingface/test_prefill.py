@@ -44,7 +44,7 @@ def test_a_shared_prefix_can_be_switched_off(qwen):
     assert encoder.prefix == []
 
 
-def test_a_cache_that_cannot_be_shared_is_noticed(qwen, caplog, monkeypatch):
+def test_a_cache_that_cannot_be_shared_turns_sharing_off(qwen, caplog, monkeypatch):
     plain = encode(encoder_of(qwen, knowledge_dtype="float32"), PROMPTS)
     encoder = encoder_of(qwen, knowledge_dtype="float32")
     encoder.prepare(PROMPTS[:-1])
@@ -66,7 +66,7 @@ def test_a_cache_that_cannot_be_shared_is_noticed(qwen, caplog, monkeypatch):
 
 @POOLINGS
 @DTYPES
-def test_packed_prompts_do_not_see_each_other(qwen, pooling, dtype):
+def test_packed_prompts_do_not_attend_to_each_other(qwen, pooling, dtype):
     encoder = encoder_of(qwen, knowledge_pooling=pooling, knowledge_dtype=dtype)
     single = np.concatenate([encode(encoder, [p]) for p in PROMPTS])
     packed = Prefill(

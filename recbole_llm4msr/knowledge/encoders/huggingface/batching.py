@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import torch
 
 
 def plan_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
@@ -41,3 +42,13 @@ def plan_chunks(lengths: np.ndarray, tokens: int) -> Iterator[slice]:
         total += length
     if start < len(lengths):
         yield slice(start, len(lengths))
+
+
+def default_budget(device: torch.device, prefills_decoder: bool) -> int:
+    """Return the default tokens of a batch, measured in benchmarks/knowledge.md.
+
+    On a CPU a decoder's prompts go one by one: a batch would only add padding.
+    """
+    if device.type == "cuda":
+        return 32768
+    return 128 if prefills_decoder else 3072

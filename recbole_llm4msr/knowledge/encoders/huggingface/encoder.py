@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from recbole_llm4msr.knowledge.encoders.base import Encoded, Encoder, ReportProgress
+from recbole_llm4msr.knowledge.encoders.huggingface.batching import default_budget
 from recbole_llm4msr.knowledge.encoders.huggingface.generation import Generation
 from recbole_llm4msr.knowledge.encoders.huggingface.hub import (
     depth_of,
@@ -244,13 +245,3 @@ class PretrainedEncoder(Encoder):
         if not self.generates:
             truncate_blocks(model, self.depth)
         return torch.compile(model, dynamic=True) if self.options.knowledge_compile else model
-
-
-def default_budget(device: torch.device, prefills_decoder: bool) -> int:
-    """Return the default tokens of a batch, measured in benchmarks/knowledge.md.
-
-    On a CPU a decoder's prompts go one by one: a batch would only add padding.
-    """
-    if device.type == "cuda":
-        return 32768
-    return 128 if prefills_decoder else 3072

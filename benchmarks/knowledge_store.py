@@ -57,13 +57,13 @@ def ours(folder: Path, users: list[str]) -> None:
 def run(folder: Path, users: list[str]) -> None:
     """Load vectors as a run does: in the order of the ids, prepared once."""
     from recbole_llm4msr.knowledge.store.prepared import load_prepared, save_prepared
-    from recbole_llm4msr.knowledge.vectors.by_id import Assembled, Coverage
+    from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
 
     draw = np.random.default_rng(0)
     vectors = draw.standard_normal((len(users) + 1, WIDTH), dtype=np.float32).astype(np.float16)
     coverage = Coverage(len(users), 0, 0)
     own = np.ones(len(users) + 1, bool)
-    made = Assembled(vectors, vectors[:2], None, None, own, coverage, 1.0)
+    made = PreparedVectors(vectors, vectors[:2], None, None, own, coverage, 1.0)
     files = folder / "k.safetensors", folder / "k.json"
     save_prepared(*files, made, {"coverage": vars(coverage), "explained_variance": 1.0})
     del vectors, made

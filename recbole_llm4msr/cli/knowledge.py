@@ -53,7 +53,8 @@ def build(
     into several that `merge` brings together; a last run without --shards compresses the whole.
     """
     from recbole_llm4msr.knowledge.build import Shard
-    from recbole_llm4msr.knowledge.service import Workbench, prepare_knowledge
+    from recbole_llm4msr.knowledge.prepare import prepare_knowledge
+    from recbole_llm4msr.knowledge.workbench import Workbench
 
     config, history = _load(context, dataset, config_files, llm, knowledge_mode=mode)
     options = _options(config)
@@ -82,8 +83,8 @@ def inspect(
     config_files: Files = "",
 ) -> None:
     """Print prompts exactly as the model sees them; the first user's and scenario's by default."""
-    from recbole_llm4msr.knowledge.service import Workbench
     from recbole_llm4msr.knowledge.store.chunks import keys_of
+    from recbole_llm4msr.knowledge.workbench import Workbench
 
     config, history = _load(context, dataset, config_files, llm)
     bench = Workbench.open(config, history, _options(config))
@@ -209,7 +210,7 @@ def export(
     config_files: Files = "",
 ) -> None:
     """Write the users' vectors for other programs, plain RecBole among them."""
-    from recbole_llm4msr.knowledge.service import prepare_knowledge
+    from recbole_llm4msr.knowledge.prepare import prepare_knowledge
     from recbole_llm4msr.knowledge.store.export import check_format, export_users
 
     check_format(format)  # before hours of work
@@ -259,7 +260,7 @@ def _options(config: Any) -> KnowledgeOptions:
 
 
 def _store(context: typer.Context, store: Path | None, dataset: str | None) -> KnowledgeStore:
-    from recbole_llm4msr.knowledge.service import store_folder
+    from recbole_llm4msr.knowledge.store.chunks import store_folder
     from recbole_llm4msr.knowledge.store.maintenance import check_store
 
     if store is None:

@@ -1,4 +1,4 @@
-"""Encode what the store lacks: in chunks, resumable, by as many processes as there are."""
+"""Encode the prompts that the store lacks: in chunks, resumable, sharded over processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,15 @@ LIBRARIES = ("torch", "transformers", "scikit-learn", "numpy", "polars")
 
 @dataclass(frozen=True)
 class Shard:
-    """One of several builds that share the work: this one takes prompts with its remainder."""
+    """One of several builds that share the prompts by the remainder of their keys.
+
+    Args:
+        number: Number of this build, 0 to ``of`` - 1.
+        of: Number of builds.
+
+    Raises:
+        KnowledgeError: ``number`` is out of range.
+    """
 
     number: int = 0
     of: int = 1
@@ -44,11 +52,11 @@ class Shard:
 
 @dataclass
 class BuildReport:
-    """What a build did.
+    """Count what a build encoded.
 
     Attributes:
-        reused: Different prompts that the store already had.
-        made: Different prompts that were encoded.
+        reused: Distinct prompts that the store already had.
+        made: Distinct prompts that were encoded.
         tokens: Tokens of the prompts that were encoded.
         truncated: Prompts that were longer than the encoder's limit.
         seconds: Wall time of encoding and writing.
@@ -61,7 +69,7 @@ class BuildReport:
     seconds: float = 0.0
 
     def __add__(self, other: BuildReport) -> BuildReport:
-        """Both builds together."""
+        """Add the counts of two builds."""
         return BuildReport(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
 
@@ -78,13 +86,13 @@ def build_vectors(
     """Encode the prompts that ``shelf`` lacks, longest first, and write them chunk by chunk.
 
     Args:
-        encoder: Already prepared.
-        prompts: All prompts, repetitions allowed.
-        shelf: Where the vectors go; it is refreshed before and after.
-        chunk_tokens: Tokens of a chunk, the most work that a killed build loses.
-        shard: The part of the prompts that this build is responsible for.
-        keep_prompts: Keep the prompts beside their vectors.
-        show_progress: Draw a bar with rate and time left.
+        encoder: An encoder whose ``prepare`` was called.
+        prompts: All prompts; duplicates are encoded once.
+        shelf: Destination of the vectors; refreshed before and after.
+        chunk_tokens: Tokens of a chunk, the most that a killed build has to repeat.
+        shard: The part of the prompts that this build encodes; ``None`` for all.
+        keep_prompts: Write the prompts beside their vectors.
+        show_progress: Draw a progress bar with rate and remaining time.
 
     Raises:
         KnowledgeError: A vector is not finite, or the store cannot be written.
@@ -97,36 +105,36 @@ def build_vectors(
     missing = shelf.refresh().find(keys) < 0
     report = BuildReport(reused=int((~missing).sum()))
     keys = keys[missing]
-    todo = [prompts[at] for at in first[missing]]
-    if not todo:
+    texts = [prompts[index] for index in first[missing]]
+    if not texts:
         return report
     started = time.perf_counter()
-    # Sorted by length, then by key: the same order, and so the same chunks, in every run.
-    lengths = encoder.count_tokens(todo)
+    # Sorted by length, then by key, so that every run has the same order and chunks.
+    lengths = encoder.count_tokens(texts)
     order = np.argsort(-lengths, kind="stable")
-    keys, lengths, todo = keys[order], lengths[order], [todo[at] for at in order]
+    keys, lengths, texts = keys[order], lengths[order], [texts[index] for index in order]
     chunks = list(plan_chunks(lengths, chunk_tokens))
     with (
         _progress(show_progress) as progress,
-        ThreadPoolExecutor(1, thread_name_prefix="tokenise") as ahead,
+        ThreadPoolExecutor(1, thread_name_prefix="tokenise") as tokeniser,
     ):
         bar = progress.add_task("encoding prompts", total=int(lengths.sum()), prompts=0)
 
-        def advance(count: int, tokens: int) -> None:
+        def report_progress(count: int, tokens: int) -> None:
             done = progress.tasks[0].fields["prompts"] + count
             progress.update(bar, advance=tokens, prompts=done)
 
-        coming = ahead.submit(encoder.tokenise, todo[chunks[0]])
+        next_chunk = tokeniser.submit(encoder.tokenise, texts[chunks[0]])
         for number, chunk in enumerate(chunks):
-            tokenised = coming.result()
+            tokenised = next_chunk.result()
             if number + 1 < len(chunks):
-                coming = ahead.submit(encoder.tokenise, todo[chunks[number + 1]])
-            begun = time.perf_counter()
-            encoded = encoder.encode(tokenised, advance)
-            seconds = time.perf_counter() - begun
+                next_chunk = tokeniser.submit(encoder.tokenise, texts[chunks[number + 1]])
+            encode_started = time.perf_counter()
+            encoded = encoder.encode(tokenised, report_progress)
+            seconds = time.perf_counter() - encode_started
             lines = None
             if keep_prompts or encoded.texts is not None:
-                lines = _lines(keys[chunk], todo[chunk], encoded.texts)
+                lines = _lines(keys[chunk], texts[chunk], encoded.texts)
             shelf.write(keys[chunk], encoded.vectors, _record(encoded.tokens, seconds), lines)
             report.made += len(encoded.vectors)
             report.tokens += int(encoded.tokens.sum())
@@ -138,19 +146,21 @@ def build_vectors(
 
 
 def _remainders(keys: np.ndarray, of: int) -> np.ndarray:
-    """Spread keys evenly over shards by their first bytes, which are a hash's."""
+    """Return the shard of every key: the first 4 bytes, which are a hash, modulo ``of``."""
     return keys[:, :4].astype(np.uint32) @ np.array([1, 256, 65536, 16777216], np.uint32) % of
 
 
 def _lines(keys: np.ndarray, prompts: Sequence[str], texts: Sequence[str] | None) -> list[dict]:
+    """Return the jsonl lines of a chunk: key, prompt and, where there is one, generated text."""
     return [
         {"key": key.tobytes().hex(), "prompt": prompt}
-        | ({} if texts is None else {"text": texts[at]})
-        for at, (key, prompt) in enumerate(zip(keys, prompts, strict=True))
+        | ({} if texts is None else {"text": texts[row]})
+        for row, (key, prompt) in enumerate(zip(keys, prompts, strict=True))
     ]
 
 
 def _record(tokens: np.ndarray, seconds: float) -> dict:
+    """Return the record of a chunk: counts, duration, time, host and library versions."""
     return {
         "prompts": len(tokens),
         "tokens": int(tokens.sum()),

@@ -1,4 +1,4 @@
-"""The knowledge options of one run, checked once."""
+"""The knowledge options of a run: types, defaults and checks."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Settings(Protocol):
 
 
 class KnowledgeError(ValueError):
-    """Something about knowledge that the user can put right; the message says how."""
+    """An error about knowledge that the user can correct; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class KnowledgeOptions:
     def from_config(cls, config: Settings) -> KnowledgeOptions:
         """Read the keys out of ``config``; a key that is None keeps its default.
 
-        An ``llm`` without ``knowledge`` is itself what makes the vectors.
+        An ``llm`` without ``knowledge`` selects the encoder, see :func:`knowledge_of_llm`.
 
         Raises:
             KnowledgeError: A value is not one of the choices, not of its type, or out of range.
@@ -125,12 +125,16 @@ class KnowledgeOptions:
 
 
 def knowledge_of_llm(endpoint_url: str | None) -> str:
-    """The kind of knowledge that ``llm`` means by itself."""
+    """Return the ``knowledge`` that ``llm`` selects: ``endpoint`` where there is a URL."""
     return "endpoint" if endpoint_url else "transformers"
 
 
 def _typed(cls: type[KnowledgeOptions], key: str, value: Any) -> Any:
-    """Give ``value`` the type its key is declared with, or say why that cannot be."""
+    """Convert ``value`` to the declared type of its key.
+
+    Raises:
+        KnowledgeError: The value does not have that type.
+    """
     kind = next(f.type for f in fields(cls) if f.name == key)
     if kind.startswith("Sequence"):
         return field_names(value)

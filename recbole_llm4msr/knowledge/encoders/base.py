@@ -8,21 +8,21 @@ from typing import Any, Protocol
 
 import numpy as np
 
-Advance = Callable[[int, int], None]
-"""Called with (prompts, tokens) as a batch is done, for the progress bar."""
+ReportProgress = Callable[[int, int], None]
+"""Callback for the progress bar, called with (prompts, tokens) after every batch."""
 
-UNLIMITED = 1_000_000  # an encoder with this limit reads prompts of any length
+UNLIMITED = 1_000_000  # limit of an encoder that reads prompts of any length
 
 
 @dataclass(frozen=True)
 class Encoded:
-    """What an encoder made of a list of prompts.
+    """The result of encoding a list of prompts.
 
     Attributes:
         vectors: float32, shape (n, d), in the order of the prompts.
-        tokens: Tokens of each prompt as the model saw it, shape (n,).
-        truncated: Prompts that were longer than the encoder's limit.
-        texts: The generated texts, where the encoder generates.
+        tokens: Tokens of each prompt as the model read it, int64 of shape (n,).
+        truncated: Number of prompts that were longer than the encoder's limit.
+        texts: The generated texts in generate mode, else ``None``.
     """
 
     vectors: np.ndarray
@@ -41,23 +41,23 @@ class Encoder(Protocol):
     """Longest prompt, in this encoder's tokens; ``UNLIMITED`` where length does not matter."""
 
     def identity(self) -> dict[str, Any]:
-        """Return what decides a vector beside the prompt, known before any prompt is seen."""
+        """Return what determines a vector besides its prompt, known before :meth:`prepare`."""
         ...
 
     def prepare(self, prompts: Sequence[str]) -> None:
-        """Look at the full-history prompts of the training users, once, before encoding."""
+        """Fit on the full-history prompts of the training users, once, before encoding."""
         ...
 
     def for_scenarios(self, prompts: Sequence[str]) -> Encoder:
-        """Return the encoder of the scenarios' prompts; itself, unless it is fitted on prompts."""
+        """Return the encoder of the scenarios' prompts: itself, unless it is fitted on prompts."""
         return self
 
     def vector_identity(self) -> dict[str, Any]:
-        """Return :meth:`identity` with what :meth:`prepare` learned, if vectors depend on it."""
+        """Return :meth:`identity`, with what :meth:`prepare` fitted if vectors depend on it."""
         ...
 
     def wrap(self, prompt: str, system: str | None) -> str:
-        """Return the prompt exactly as the model sees it (chat template and all)."""
+        """Return the prompt as the model reads it, with chat template."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
@@ -69,9 +69,9 @@ class Encoder(Protocol):
         ...
 
     def tokenise(self, prompts: Sequence[str]) -> Any:
-        """Do the part of the work that needs no accelerator; safe in another thread."""
+        """Do the work that needs no accelerator; may run in another thread."""
         ...
 
-    def encode(self, tokenised: Any, advance: Advance) -> Encoded:
+    def encode(self, tokenised: Any, report_progress: ReportProgress) -> Encoded:
         """Encode what :meth:`tokenise` returned."""
         ...

@@ -1,4 +1,4 @@
-"""Make the encoder that the options name."""
+"""Make the encoder that the option ``knowledge`` names."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from recbole_llm4msr.knowledge.options import KnowledgeOptions
 
 
 def make_encoder(options: KnowledgeOptions) -> Encoder:
-    """Return the encoder that ``knowledge`` names; heavy libraries are imported only here."""
+    """Return the encoder that ``knowledge`` names; its libraries are imported only then.
+
+    Raises:
+        KnowledgeError: Model or options do not fit the encoder.
+        ValueError: ``knowledge`` names no encoder.
+    """
     if options.knowledge == "lsa":
         from recbole_llm4msr.knowledge.encoders.lsa import LsaEncoder
 
-        # What is compressed to a few numbers has to come with more directions than those.
+        # At least 128 directions, so that compression has more to choose from than it keeps.
         return LsaEncoder(max(options.knowledge_size, 128), options.knowledge_seed)
     if options.knowledge == "random":
         from recbole_llm4msr.knowledge.encoders.random import NoiseEncoder

@@ -1,4 +1,4 @@
-"""Latent semantic analysis: the embedded default that needs no download. It is no language model.
+"""Latent semantic analysis (LSA): the default encoder. It is not a language model, no download.
 
 Reference:
     Deerwester et al., "Indexing by Latent Semantic Analysis", JASIS 1990.
@@ -14,11 +14,11 @@ import numpy as np
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from recbole_llm4msr.knowledge.encoders.base import Advance, Encoded, Encoder
+from recbole_llm4msr.knowledge.encoders.base import Encoded, Encoder, ReportProgress
 from recbole_llm4msr.knowledge.options import KnowledgeError
 
 WORD = r"(?u)\b\w\w+\b|[\u4e00-\u9fff]"  # words of two letters or more, single Chinese characters
-ANY_WORD = r"(?u)[^\W\u4e00-\u9fff]+|[\u4e00-\u9fff]"  # a scenario may be called A, or 1
+ANY_WORD = r"(?u)[^\W\u4e00-\u9fff]+|[\u4e00-\u9fff]"  # a scenario may be named A or 1
 
 
 class LsaEncoder(Encoder):
@@ -31,7 +31,7 @@ class LsaEncoder(Encoder):
     """
 
     form = "compact"
-    max_tokens = 1_000_000  # words cost nothing here, so nothing is cut
+    max_tokens = 1_000_000  # LSA reads prompts of any length
 
     def __init__(self, size: int | None, seed: int, words: str = WORD) -> None:
         self.size, self.seed, self.words = size, seed, words
@@ -42,10 +42,10 @@ class LsaEncoder(Encoder):
         return {"encoder": "lsa", "size": self.size, "seed": self.seed, "words": self.words}
 
     def for_scenarios(self, prompts: Sequence[str]) -> LsaEncoder:
-        """TF-IDF of the scenarios' own words.
+        """Return an encoder that keeps the TF-IDF of the scenarios' words, without a decomposition.
 
-        Their names and descriptions stand in no user's history, and a decomposition would lose one
-        of the few directions that they have.
+        Scenarios' names and descriptions do not occur in users' histories, and a decomposition
+        would drop one of the few directions that they have.
         """
         encoder = LsaEncoder(None, self.seed, ANY_WORD)
         encoder.prepare(prompts)
@@ -55,7 +55,7 @@ class LsaEncoder(Encoder):
         """Fit vocabulary, weights and directions on these prompts.
 
         Raises:
-            KnowledgeError: The prompts hold no words at all.
+            KnowledgeError: The prompts contain no words.
         """
         prompts = sorted(set(prompts))  # the order of the users must not matter
         digest = hashlib.sha256("\x1e".join(prompts).encode())
@@ -74,36 +74,38 @@ class LsaEncoder(Encoder):
                 "columns with texts, and give the scenarios names with letters or digits"
             ) from error
         self._directions = None
-        if self.size is not None and min(counts.shape) > 1:  # of one there is nothing to decompose
+        if (
+            self.size is not None and min(counts.shape) > 1
+        ):  # one prompt or word cannot be decomposed
             size = min(self.size, *(n - 1 for n in counts.shape))
             self._directions = TruncatedSVD(size, random_state=self.seed).fit(counts)
 
     def vector_identity(self) -> dict[str, Any]:
-        """The directions come from the prompts, so the vectors belong to that corpus."""
+        """Return :meth:`identity` with a hash of the prompts that the encoder was fitted on."""
         return {**self.identity(), "corpus": self._corpus}
 
     def wrap(self, prompt: str, system: str | None) -> str:
-        """There is no instruction to follow: the prompt as it is."""
+        """Return the prompt itself: LSA follows no instructions."""
         return prompt
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """Count words parted by blanks."""
+        """Count words separated by whitespace."""
         return np.array([len(t.split()) for t in texts], dtype=np.int64)
 
     def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
-        """Words only: there are no special tokens."""
+        """Count words; there are no special tokens."""
         return self.count_tokens(prompts)
 
     def tokenise(self, prompts: Sequence[str]) -> Sequence[str]:
-        """Nothing to do ahead."""
+        """Return the prompts: there is nothing to tokenise."""
         return prompts
 
-    def encode(self, tokenised: Sequence[str], advance: Advance) -> Encoded:
+    def encode(self, tokenised: Sequence[str], report_progress: ReportProgress) -> Encoded:
         """Project the prompts; see :class:`~recbole_llm4msr.knowledge.encoders.base.Encoder`."""
         if self._corpus is None:
-            raise RuntimeError("LsaEncoder.prepare comes before encode")
+            raise RuntimeError("call LsaEncoder.prepare before encode")
         counts = self._words.transform(tokenised)
         vectors = self._directions.transform(counts) if self._directions else counts.toarray()
         tokens = self.count_tokens(tokenised)
-        advance(len(tokenised), int(tokens.sum()))
+        report_progress(len(tokenised), int(tokens.sum()))
         return Encoded(np.asarray(vectors, dtype=np.float32), tokens)

@@ -1,4 +1,4 @@
-"""Random vectors that know nothing: the control in every comparison of knowledge."""
+"""Random vectors, the control in comparisons: a vector depends on the name and seed alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from recbole_llm4msr.knowledge.encoders.base import Advance, Encoded, Encoder
+from recbole_llm4msr.knowledge.encoders.base import Encoded, Encoder, ReportProgress
 
 
 class NoiseEncoder(Encoder):
@@ -32,14 +32,14 @@ class NoiseEncoder(Encoder):
     vector_identity = identity
 
     def prepare(self, prompts: Sequence[str]) -> None:
-        """Nothing to learn."""
+        """Do nothing: this encoder is not fitted on prompts."""
 
     def wrap(self, prompt: str, system: str | None) -> str:
-        """Return the name as it is."""
+        """Return the name itself."""
         return prompt
 
     def count_tokens(self, texts: Sequence[str]) -> np.ndarray:
-        """A name counts as one token."""
+        """Count one token for a name."""
         return np.ones(len(texts), dtype=np.int64)
 
     def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
@@ -47,15 +47,15 @@ class NoiseEncoder(Encoder):
         return self.count_tokens(prompts)
 
     def tokenise(self, prompts: Sequence[str]) -> Sequence[str]:
-        """Nothing to do ahead."""
+        """Return the names: there is nothing to tokenise."""
         return prompts
 
-    def encode(self, tokenised: Sequence[str], advance: Advance) -> Encoded:
+    def encode(self, tokenised: Sequence[str], report_progress: ReportProgress) -> Encoded:
         """Draw each name's vector from a generator seeded with the name's hash."""
         vectors = np.empty((len(tokenised), self.size), dtype=np.float32)
-        for at, name in enumerate(tokenised):
+        for row, name in enumerate(tokenised):
             digest = hashlib.sha256(f"{self.seed}\x1f{name}".encode()).digest()
             generator = np.random.Generator(np.random.PCG64(int.from_bytes(digest[:16], "big")))
-            vectors[at] = generator.standard_normal(self.size, dtype=np.float32)
-        advance(len(tokenised), len(tokenised))
+            vectors[row] = generator.standard_normal(self.size, dtype=np.float32)
+        report_progress(len(tokenised), len(tokenised))
         return Encoded(vectors, self.count_tokens(tokenised))

@@ -1,1 +1,1 @@
-"""Prompts: templates, histories, scenario statistics, folds and the token budget."""
+"""Prompts: templates, histories, scenario statistics, folds, and cutting to the token budget."""

@@ -1,4 +1,4 @@
-"""The fullest form of every prompt that stays within the encoder's limit, by real token counts."""
+"""Cut prompts to the token budget: render the longest form that is within the limit."""
 
 from __future__ import annotations
 
@@ -7,32 +7,38 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 
 import numpy as np
 
 from recbole_llm4msr.knowledge.encoders.base import UNLIMITED, Encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError
 
-BATCH = 1024  # prompts whose tokens are held at a time
-LETTERS = 32  # a prompt with more letters than this for each token of the limit is not counted
-# A piece is a word, one sign of Chinese or Japanese, or a part of a word without end.
+BATCH = 1024  # prompts that are tokenised at a time
+LETTERS = 32  # letters per token of the limit; a longer prompt is too long without counting
+# A piece is a word, one Chinese or Japanese sign, or 24 letters of a longer word.
 _SIGN = r"\u3040-\u30ff\u3400-\u9fff"
 _PIECE = re.compile(rf"\s*(?:[{_SIGN}]|[^\s{_SIGN}]{{1,24}})")
 
 
 @dataclass(frozen=True)
 class TokenBudget:
-    """How many tokens of history a prompt may carry, and how a text's tokens are counted."""
+    """The tokens that a history may take in a prompt, and the function that counts tokens.
+
+    Attributes:
+        tokens: Most tokens of a history.
+        count: Returns the tokens of each text, int64 of shape (n,).
+    """
 
     tokens: int
     count: Callable[[Sequence[str]], np.ndarray]
 
 
 class ShrinkingPrompt(ABC):
-    """One prompt in several lengths: number 0 is the full one, every next one leaves out more.
+    """A sequence of forms of one prompt: number 0 is the full one, each next one is shorter.
 
-    A kind of prompt is shortened in stages, one after the other; a stage has as many steps as it
-    has things to leave out. All texts are wrapped as the encoder sees them.
+    A prompt is shortened in stages, one after the other; every step of a stage leaves out one
+    thing. All texts are wrapped as the encoder reads them.
     """
 
     @abstractmethod
@@ -42,11 +48,11 @@ class ShrinkingPrompt(ABC):
     @cached_property
     @abstractmethod
     def steps(self) -> tuple[int, ...]:
-        """How many steps each stage has, in the order of the stages."""
+        """Number of steps of each stage, in order."""
 
     @abstractmethod
     def shortened(self, *taken: int) -> str:
-        """Return the prompt after this many steps of every stage."""
+        """Return the prompt after ``taken`` steps of each stage."""
 
     def __len__(self) -> int:
         return 1 + sum(self.steps)
@@ -62,15 +68,15 @@ class ShrinkingPrompt(ABC):
 
 
 def fit(prompts: Sequence[ShrinkingPrompt], encoder: Encoder, kind: str) -> list[str]:
-    """Render every prompt as full as the encoder's limit allows.
+    """Render the longest form of every prompt that is within the encoder's limit.
 
-    All prompts are counted in batches. Those that are too long are searched for their fullest
-    form that fits, all at the same time, by strides and bisection; what is returned was counted.
+    Tokens are counted in batches. The longest fitting form of the prompts that are too long is
+    found by strides and bisection, for all at the same time; every returned text was counted.
 
     Args:
-        prompts: What to render.
-        encoder: Counts tokens; one without a limit has nothing counted.
-        kind: What the prompts are, for an error.
+        prompts: Prompts to render.
+        encoder: Counts tokens; without a limit nothing is counted.
+        kind: Kind of the prompts, for the error message.
 
     Raises:
         KnowledgeError: A prompt does not fit even in its shortest form.
@@ -79,25 +85,25 @@ def fit(prompts: Sequence[ShrinkingPrompt], encoder: Encoder, kind: str) -> list
     limit = encoder.max_tokens
     if limit >= UNLIMITED:
         return texts
-    hopeless = np.array([len(text) > LETTERS * limit for text in texts], dtype=bool)
+    too_long = np.array([len(text) > LETTERS * limit for text in texts], dtype=bool)
     tokens = np.full(len(texts), limit + 1)
-    tokens[~hopeless] = _tokens([texts[at] for at in np.flatnonzero(~hopeless)], encoder)
+    tokens[~too_long] = _tokens([texts[row] for row in np.flatnonzero(~too_long)], encoder)
     long = np.flatnonzero(tokens > limit)
-    short = np.array([len(prompts[at]) - 1 for at in long], dtype=np.int64)  # known to fit
-    shortest = [prompts[at][number] for at, number in zip(long, short, strict=True)]
+    short = np.array([len(prompts[row]) - 1 for row in long], dtype=np.int64)  # known to fit
+    shortest = [prompts[row][number] for row, number in zip(long, short, strict=True)]
     needed = _tokens(shortest, encoder).max(initial=0)
     if needed > limit:
         raise KnowledgeError(
-            f"prompt_max_tokens: {kind} take up to {needed} tokens when all that can be left out "
-            f"is left out, more than the limit of {limit}; set it to {needed} or more, shorten the "
+            f"prompt_max_tokens: {kind} take up to {needed} tokens in their shortest "
+            f"form, more than the limit of {limit}; set it to {needed} or more, shorten the "
             "template, or use prompt_form: compact"
         )
-    for at, text in zip(long, shortest, strict=True):
-        texts[at] = text
+    for row, text in zip(long, shortest, strict=True):
+        texts[row] = text
     over = np.zeros_like(short)  # known to be too long
     stride = np.ones_like(short)
     while len(open_ := np.flatnonzero(short - over > 1)):
-        # From the short end in growing strides: full prompts of many scenarios are slow to render.
+        # Strides grow from the short end: full prompts of many scenarios are slow to render.
         middle = np.maximum(short - stride, (short + over) // 2)
         stride *= 2
         tried = [prompts[long[row]][middle[row]] for row in open_]
@@ -123,27 +129,30 @@ def piece_count(text: str) -> int:
 
 
 def first_pieces(text: str, count: int) -> str:
-    """Return the first ``count`` words of a text (or signs, where a script has no blanks)."""
-    ends = [match.end() for match in _PIECE.finditer(text)]
-    return text if count >= len(ends) else text[: ends[count - 1]] if count > 0 else ""
+    """Return the first ``count`` pieces of a text: words, or signs of scripts without blanks."""
+    if count <= 0 and (count < 0 or _PIECE.search(text)):
+        return ""
+    pieces = _PIECE.finditer(text)  # lazily: of long texts few pieces are kept
+    last = next(islice(pieces, max(0, count - 1), None), None)
+    return text if last is None or next(pieces, None) is None else text[: last.end()]
 
 
 def in_turns(lengths: Sequence[int], turns: Sequence[int], count: int) -> list[int]:
-    """Say how many entries of each list are kept when ``count`` of all are.
+    """Return how many entries of each list are kept when ``count`` of all lists are kept.
 
-    Lists take turns: the first entry of each, then the second of each, and so on.
+    Lists take turns: the first entry of each list, then the second of each, and so on.
 
     Args:
         lengths: Entries of every list.
-        turns: Place of every list in a turn.
-        count: Entries to keep.
+        turns: Position of every list in a turn.
+        count: Number of entries to keep.
     """
     order = sorted(
-        (rank, turn, at)
-        for at, (length, turn) in enumerate(zip(lengths, turns, strict=True))
+        (rank, turn, number)
+        for number, (length, turn) in enumerate(zip(lengths, turns, strict=True))
         for rank in range(length)
     )
     kept = [0] * len(lengths)
-    for _, _, at in order[: max(count, 0)]:
-        kept[at] += 1
+    for _, _, number in order[: max(count, 0)]:
+        kept[number] += 1
     return kept

@@ -1,9 +1,9 @@
-"""Folds of the training rows: a row is trained with a prompt that leaves its fold out.
+"""Cross-fitting: assign training rows to folds; a row is trained with a prompt without its fold.
 
-A training row's own item stands in its user's prompt, so a model can learn to recognise the label
+A training row's own item is in its user's prompt, so a model can learn to recognise the label
 instead of the taste. With K folds, a row of fold k is trained with the prompt of its user's history
-without fold k (cross-fitting). Folds depend on no label, so that a row's vector does not change
-with the row's own label.
+without fold k. Folds do not depend on labels, so that a row's vector does not change with the row's
+own label.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-#: Fewest groups in a fold, except that a user has two folds at least. What a fold leaves out of its
-#: user's prompts tells a model that also knows the user how many positives the fold has; the fewer
-#: rows a fold has, the more that says of each.
+#: Fewest groups in a fold, except that a user has at least two folds. The items that a fold leaves
+#: out of its user's prompts reveal the number of positives of the fold to a model that also knows
+#: the user; the fewer rows the fold has, the more that reveals about each.
 LEAST_GROUPS = 8
 
 
@@ -54,7 +54,7 @@ def assign_folds(rows: pl.DataFrame, folds: int, seed: int) -> np.ndarray:
 
 
 def _groups(rows: pl.DataFrame, random: np.random.Generator) -> pl.Series:
-    """Name the group of every row within its user: its time, else its item or its drawn pair."""
+    """Return the group of every row within its user: its time, else its item or drawn pair."""
     timeless = rows["time"].is_null()
     item = rows.select(pl.concat_str(pl.lit("item"), "item", separator="\x1f")).to_series()
     if timeless.any():
@@ -67,9 +67,9 @@ def _groups(rows: pl.DataFrame, random: np.random.Generator) -> pl.Series:
 def _drawn_groups(rows: pl.DataFrame, random: np.random.Generator) -> pl.Series | None:
     """Group each positive with its share of drawn negatives, where every user has the same ratio.
 
-    In a fixed ratio the labels of a user's other rows tell a row's label by counting. In folds of
-    whole groups the ratio is the same in every fold, and there is nothing to count. Returns
-    ``None`` where labels are in no fixed ratio.
+    With a fixed ratio, the labels of a user's other rows reveal a row's label by counting. With
+    folds of whole groups the ratio is the same in every fold. Returns ``None`` where the ratio is
+    not fixed.
     """
     positive = (rows["label"] > 0.5).to_numpy()
     n_positive, n_negative = int(positive.sum()), int((~positive).sum())
@@ -83,11 +83,11 @@ def _drawn_groups(rows: pl.DataFrame, random: np.random.Generator) -> pl.Series 
         return None
     # Sorted first, so that the pairs do not depend on the order of the rows.
     numbered = rows.select("user", "item", "scenario", positive=pl.Series(positive))
-    numbered = numbered.with_row_index("at").sort("user", "positive", "item", "scenario")
+    numbered = numbered.with_row_index("row").sort("user", "positive", "item", "scenario")
     numbered = numbered.with_columns(order=pl.Series(random.random(numbered.height)))
     numbered = numbered.sort("user", "positive", "order").with_columns(
         rank=pl.int_range(pl.len()).over("user", "positive")
     )
     pair = pl.when("positive").then("rank").otherwise(pl.col("rank") // ratio)
-    numbered = numbered.select("at", pair=pl.concat_str(pl.lit("pair"), pair, separator="\x1f"))
-    return numbered.sort("at")["pair"]
+    numbered = numbered.select("row", pair=pl.concat_str(pl.lit("pair"), pair, separator="\x1f"))
+    return numbered.sort("row")["pair"]

@@ -1,4 +1,4 @@
-"""What a user's prompt is written from: items' texts, histories and profiles."""
+"""Contents of users' prompts: texts of items, histories and profiles."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.prompts.budget import TokenBudget
 
-FULL = -1  # the "fold" of a prompt that leaves nothing out
+FULL = -1  # fold number of a prompt of the full history
 
 
 def item_texts(history: TrainingHistory, options: KnowledgeOptions) -> pl.DataFrame:
     """Return ``item``, ``text`` and ``category`` (null where unknown) of every training item.
 
-    The text joins ``item_text_fields`` (when empty all text columns but the category). An item
-    without any text is called by its raw token, so that a data set without texts still has
-    something to tell.
+    The text joins ``item_text_fields`` (if empty, all text columns but the category). The text of
+    an item without any is ``item`` and its raw token.
 
     Raises:
         KnowledgeError: A named column does not exist.
@@ -55,16 +54,16 @@ def item_texts(history: TrainingHistory, options: KnowledgeOptions) -> pl.DataFr
 
 
 def _clean(column: str) -> pl.Expr:
-    """One line per text, and null where nothing is left."""
+    """Collapse whitespace to single blanks; null for an empty text."""
     text = pl.col(column).str.replace_all(r"\s+", " ").str.strip_chars()
     return pl.when(text.str.len_chars() > 0).then(text)
 
 
 def positive_rows(history: TrainingHistory, texts: pl.DataFrame) -> pl.DataFrame:
-    """Return the positive training rows with ``text``, ``category`` and their place in time.
+    """Return the positive training rows with ``text`` and ``category``, sorted by time.
 
-    ``recency`` counts from the newest row of a user in a scenario, 0 first; a row without a time
-    is as old as its place in the training split says.
+    Sorted by user, scenario and time; rows of the same or no time by their position ``row`` in the
+    training split.
     """
     return (
         history.rows.with_row_index("row")
@@ -80,41 +79,41 @@ def user_histories(
     folds: np.ndarray | None = None,
     budget: TokenBudget | None = None,
 ) -> pl.DataFrame:
-    """Gather what every user's prompt tells, one row per prompt.
+    """Collect the history of every user's prompts, one row per prompt.
 
     Args:
         history: The training rows.
         options: ``prompt_history``, ``prompt_categories`` and the item fields are used.
         folds: Fold of every training row, shape (n_rows,); ``None`` for full histories only.
-        budget: Leave out what is beyond these tokens by the count of its text alone, newest items
-            and most frequent entries first, in turns between the scenarios. A first, coarse cut,
-            which always keeps the newest item of every scenario.
+        budget: Keep the newest items and the most frequent entries within these tokens, counted
+            by their texts alone, in turns between the scenarios. A first, coarse cut, which always
+            keeps the newest item of every scenario.
 
     Returns:
         Columns ``user``, ``fold`` (-1 for the full history), ``positives`` (positive training
-        rows the prompt may speak of) and ``history``, a list of structs in scenario order with
+        rows that the prompt covers) and ``history``, a list of structs in scenario order with
         ``scenario``, ``positives``, ``recent`` (texts, newest first), ``frequent`` (structs
         ``name``, ``count``) and ``turn`` (0 for the scenario of the newest positive, 1 for the
         scenario next to it in time, ...). Sorted by user and fold.
     """
     texts = item_texts(history, options)
-    told = positive_rows(history, texts)
-    parts = [told.with_columns(fold=pl.lit(FULL, dtype=pl.Int64))]
+    positives = positive_rows(history, texts)
+    parts = [positives.with_columns(fold=pl.lit(FULL, dtype=pl.Int64))]
     if folds is not None:
-        parts.append(_without_each_fold(history.rows, told, folds))
-    told = pl.concat(parts)
+        parts.append(_without_each_fold(history.rows, positives, folds))
+    positives = pl.concat(parts)
     order = pl.DataFrame(
         {"scenario": history.scenarios, "place": range(len(history.scenarios))},
         schema={"scenario": pl.String, "place": pl.Int64},
     )
     by = ["user", "fold", "scenario"]
-    told = told.join(order, on="scenario", how="left").sort(
+    positives = positives.join(order, on="scenario", how="left").sort(
         "user", "fold", "place", "time", "row", nulls_last=False, maintain_order=True
     )
-    places = _places(told, by)
-    recent = told.group_by(by, maintain_order=True).tail(options.prompt_history)
+    places = _places(positives, by)
+    recent = positives.group_by(by, maintain_order=True).tail(options.prompt_history)
     recent = recent.reverse()  # newest first
-    frequent = _frequent(told, by, options)
+    frequent = _frequent(positives, by, options)
     if budget is not None:
         recent = _within(recent, "text", places, by, budget, least=1)
         frequent = _within(frequent, "name", places, by, budget, least=0)
@@ -142,34 +141,36 @@ def user_histories(
     )
 
 
-def _places(told: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Count the positives of each user, fold and scenario, and number the scenarios by time."""
+def _places(positives: pl.DataFrame, by: list[str]) -> pl.DataFrame:
+    """Count the positives of each user, fold and scenario; number the scenarios by newest row."""
     return (
-        told.group_by([*by, "place"], maintain_order=True)
+        positives.group_by([*by, "place"], maintain_order=True)
         .agg(positives=pl.len(), newest=pl.col("time").last(), row=pl.col("row").last())
         .sort("user", "fold", "newest", "row", descending=[False] * 2 + [True] * 2, nulls_last=True)
         .with_columns(turn=pl.int_range(pl.len()).over("user", "fold"))
     )
 
 
-def _without_each_fold(rows: pl.DataFrame, told: pl.DataFrame, folds: np.ndarray) -> pl.DataFrame:
-    """Repeat the positives for every fold their user has, leaving that fold's items out.
+def _without_each_fold(
+    rows: pl.DataFrame, positives: pl.DataFrame, folds: np.ndarray
+) -> pl.DataFrame:
+    """Repeat the positives for every fold of their user, without the items of that fold.
 
-    Items are left out, not rows: an item that the user met twice must not speak through its other
-    row for the one that is trained.
+    Items are left out, not rows: the other row of an item that occurs twice would reveal the label
+    of the row that is trained.
     """
     placed = rows.select("user", "item").with_columns(fold=pl.Series(folds, dtype=pl.Int64))
     return (
         placed.select("user", "fold")
         .unique()
-        .join(told, on="user", how="inner")
+        .join(positives, on="user", how="inner")
         .join(placed, on=["user", "fold", "item"], how="anti")
-        .select(*told.columns, "fold")
+        .select(*positives.columns, "fold")
     )
 
 
-def rows_told(history: TrainingHistory, folds: np.ndarray | None) -> pl.DataFrame:
-    """Count the training rows, whatever their label, that each prompt may speak of.
+def prompt_row_counts(history: TrainingHistory, folds: np.ndarray | None) -> pl.DataFrame:
+    """Count the training rows, of any label, that each prompt covers.
 
     Returns:
         Columns ``user``, ``fold`` (-1 for the full history) and ``seen``.
@@ -203,26 +204,26 @@ def _within(
     tokens = names.with_columns(
         tokens=pl.Series(budget.count(names[text].to_list()), dtype=pl.Int64)
     )
-    ranked = rows.with_columns(rank=pl.int_range(pl.len()).over(by)).with_row_index("at")
+    ranked = rows.with_columns(rank=pl.int_range(pl.len()).over(by)).with_row_index("order")
     return (
         ranked.join(tokens, on=text, how="left")
         .join(places.select(*by, "turn"), on=by, how="left")
-        # Turn by turn: the newest of each scenario, then the second newest of each, ...
+        # Turns: the newest row of each scenario, then the second newest of each, ...
         .sort("user", "fold", "rank", "turn", maintain_order=True)
         .filter(
             (pl.col("tokens").cum_sum().over("user", "fold") <= budget.tokens)
             | (pl.col("rank") < least)
         )
-        .sort("at")
+        .sort("order")
     )
 
 
-def _frequent(told: pl.DataFrame, by: list[str], options: KnowledgeOptions) -> pl.DataFrame:
-    """The most frequent categories; items met more than once where there are no categories."""
+def _frequent(positives: pl.DataFrame, by: list[str], options: KnowledgeOptions) -> pl.DataFrame:
+    """Return the most frequent categories; without categories, items that occur more than once."""
     has_categories = options.item_category_field is not None
     name = "category" if has_categories else "text"
     return (
-        told.filter(pl.col(name).is_not_null())
+        positives.filter(pl.col(name).is_not_null())
         .group_by([*by, name])
         .agg(count=pl.len())
         .filter(pl.col("count") >= (1 if has_categories else 2))
@@ -234,7 +235,7 @@ def _frequent(told: pl.DataFrame, by: list[str], options: KnowledgeOptions) -> p
 
 
 def profile_of(history: TrainingHistory) -> Callable[[str], dict[str, str]]:
-    """Return a look-up from a user's raw token to the profile fields that are filled in."""
+    """Return a function from a user's raw token to the user's non-empty profile fields."""
     if history.profiles is None:
         return lambda user: {}
     fields = [c for c in history.profiles.columns if c != "user"]

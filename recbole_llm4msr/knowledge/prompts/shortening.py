@@ -1,4 +1,4 @@
-"""What users', scenarios' and items' prompts leave out, and in which order, to become shorter."""
+"""Shorten prompts of users, scenarios and items: what they leave out, and in which order."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from recbole_llm4msr.knowledge.prompts.budget import (
     piece_count,
 )
 
-FEW_WORDS = 8  # a text shortened to these still says what it is about
-FEW_OVERLAPS = 3  # figures on a scenario's nearest ones say more than the names of far ones
+FEW_WORDS = 8  # words that still tell the subject of a text
+FEW_OVERLAPS = 3  # overlaps with the nearest scenarios, kept longer than names of far ones
 DESCRIBED, NAMED, OWN = range(3)
-"""How a user's prompt lists the scenarios: described, by name, only those of the user by name."""
+"""List of scenarios in a user's prompt: names and descriptions, names, names of the user's own."""
 
 
 class UserPrompt(ShrinkingPrompt):
-    """A user's prompt, which loses first what says least of the user.
+    """A user's prompt, shortened from the least to the most informative contents.
 
     The oldest items go first, in turns between the scenarios, down to the newest of each; then
     frequent entries, the profile from its end, and words of the newest items' texts; then whole
-    scenarios, that of the newest item last; then more words of its text; at last the list of
-    scenarios becomes shorter.
+    scenarios, that of the newest item last; then more words of its text; finally the list of
+    scenarios is shortened.
 
     Args:
         write: Renders and wraps ``(history, profile, listing)``.
-        history: Structs of :func:`~.profiles.user_histories`.
+        history: Structs of :func:`~.histories.user_histories`.
         profile: Profile fields of the user.
         listing: ``DESCRIBED``, ``NAMED`` or ``OWN``, the fullest list of scenarios.
     """
@@ -93,17 +93,17 @@ class UserPrompt(ShrinkingPrompt):
 
 
 class ScenarioPrompt(ShrinkingPrompt):
-    """A scenario's prompt, which loses what it says of other scenarios before its own figures.
+    """A scenario's prompt, shortened in what it says of other scenarios before its own statistics.
 
-    Names of leading entries are shortened first. Of the other scenarios those with the smallest
-    overlap go first: their overlaps, their leading entries, their figures and description; then
-    the target's overlaps with them, down to a few; then their names. What is left is the target's:
-    its last overlaps, its leading entries and its description.
+    Names of leading entries are shortened first. Then the other scenarios lose, those with the
+    smallest overlap first: their overlaps, their leading entries, their figures and description;
+    then the target's overlaps with them, down to a few; then their names. At last the target loses
+    its remaining overlaps, its leading entries and its description.
 
     Args:
         write: Renders and wraps ``(target, others, scenarios)``.
-        statistics: All scenarios, in id order.
-        place: Place of the target among them.
+        statistics: Statistics of all scenarios, in id order.
+        place: Index of the target in ``statistics``.
     """
 
     def __init__(
@@ -117,16 +117,16 @@ class ScenarioPrompt(ShrinkingPrompt):
         self.others = [
             {
                 **other,
-                # Only what concerns the target: S lines, not S squared.
-                "overlaps": [other["overlaps"][place - (at < place)]],
+                # Only the overlap with the target: S lines, not S squared.
+                "overlaps": [other["overlaps"][place - (number < place)]],
                 "name_only": False,
             }
-            for at, other in enumerate(statistics)
-            if at != place
+            for number, other in enumerate(statistics)
+            if number != place
         ]
         shares = [o["user_share"] + o["item_share"] for o in self.target["overlaps"]]
-        nearest = sorted(range(len(shares)), key=lambda at: (-shares[at], at))
-        self._near = {at: near for near, at in enumerate(nearest)}
+        nearest = sorted(range(len(shares)), key=lambda number: (-shares[number], number))
+        self._rank = {number: rank for rank, number in enumerate(nearest)}
 
     def full(self) -> str:
         """See :class:`~.budget.ShrinkingPrompt`."""
@@ -134,7 +134,7 @@ class ScenarioPrompt(ShrinkingPrompt):
 
     @cached_property
     def steps(self) -> tuple[int, ...]:
-        """Words; others' overlaps, leading, figures; own overlaps; names; overlaps; own rest."""
+        """Words; others' overlaps, leading, figures; own overlaps; names; rest of target."""
         others = len(self.others)
         few = min(FEW_OVERLAPS, others)
         return (
@@ -159,27 +159,29 @@ class ScenarioPrompt(ShrinkingPrompt):
         """See :class:`~.budget.ShrinkingPrompt`."""
         words, overlaps, leading, figures, own, names, last, own_leading, described = taken
         most = self._words - words if words else None
+        own_entries = _shorten_names(self.target["leading"], most)
         target, n = self.target, len(self.others)
-        kept = [o for at, o in enumerate(target["overlaps"]) if self._near[at] < n - own - last]
+        kept = [o for i, o in enumerate(target["overlaps"]) if self._rank[i] < n - own - last]
         text = target["description"]
         target = {
             **target,
             "overlaps": kept,
-            "leading": _brief(target["leading"], most)[: len(target["leading"]) - own_leading],
+            "leading": own_entries[: len(own_entries) - own_leading],
             "description": first_pieces(text, piece_count(text) - described) if described else text,
         }
         others = []
-        for at, other in enumerate(self.others):
-            near = self._near[at]
-            if near < n - names:
-                named = near >= n - figures
+        for number, other in enumerate(self.others):
+            rank = self._rank[number]
+            if rank < n - names:
+                name_only = rank >= n - figures
+                entries = _shorten_names(other["leading"], most)
                 others.append(
                     {
                         **other,
-                        "overlaps": other["overlaps"] if near < n - overlaps else [],
-                        "leading": _brief(other["leading"], most) if near < n - leading else [],
-                        "description": "" if named else other["description"],
-                        "name_only": named,
+                        "overlaps": other["overlaps"] if rank < n - overlaps else [],
+                        "leading": entries if rank < n - leading else [],
+                        "description": "" if name_only else other["description"],
+                        "name_only": name_only,
                     }
                 )
         return self._written(target, others)
@@ -190,15 +192,15 @@ class ScenarioPrompt(ShrinkingPrompt):
         return self.write(target, others, [*others[:before], target, *others[before:]])
 
 
-def _brief(entries: Sequence[dict], words: int | None) -> list[dict]:
-    """Shorten the names of entries to so many pieces."""
+def _shorten_names(entries: Sequence[dict], words: int | None) -> list[dict]:
+    """Cut the names of entries to ``words`` pieces; ``None`` keeps them."""
     if words is None:
         return list(entries)
     return [{**entry, "name": first_pieces(entry["name"], words)} for entry in entries]
 
 
 class ItemPrompt(ShrinkingPrompt):
-    """An item's prompt: the text is shortened to a few words, then the category, then the rest.
+    """An item's prompt: shorten the text to a few words, then the category, then the text again.
 
     Args:
         write: Renders ``(text, category)``.
@@ -218,13 +220,17 @@ class ItemPrompt(ShrinkingPrompt):
     @cached_property
     def steps(self) -> tuple[int, ...]:
         """Words of the text, words of the category, last words of the text."""
-        words = piece_count(self.text)
-        few = min(words, FEW_WORDS)
-        return words - few, piece_count(self.category or ""), max(0, few - 1)
+        few = min(self._words, FEW_WORDS)
+        return self._words - few, piece_count(self.category or ""), max(0, few - 1)
+
+    @cached_property
+    def _words(self) -> int:
+        """Pieces of the text."""
+        return piece_count(self.text)
 
     def shortened(self, *taken: int) -> str:
         """See :class:`~.budget.ShrinkingPrompt`."""
         words, category, last = taken
-        text = first_pieces(self.text, piece_count(self.text) - words - last)
+        text = first_pieces(self.text, self._words - words - last)
         left = first_pieces(self.category or "", self.steps[1] - category)
         return self.write(text, left or None)

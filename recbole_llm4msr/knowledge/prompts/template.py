@@ -1,4 +1,4 @@
-"""Prompt templates: yaml files of Jinja2 texts, and how they are rendered."""
+"""Prompt templates: load yaml files of Jinja2 texts, check and render them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class PromptTemplate:
     Attributes:
         name: Name of the template, or the path it was read from.
         form: ``full`` (instructions) or ``compact`` (contents only).
-        source: The texts that decide what is rendered, for a fingerprint.
+        source: All texts that determine what is rendered, for the fingerprint.
     """
 
     name: str
@@ -54,12 +54,11 @@ class PromptTemplate:
 
     @classmethod
     def load(cls, name: str, language: str, form: str, dataset: str = "") -> PromptTemplate:
-        """Read a template by name (with its language) or from a yaml file of the user's own.
+        """Load a template of the package by name and language, or a user's yaml file.
 
         Raises:
-            KnowledgeError: No such template, broken yaml or Jinja2, a missing prompt, or a
-                variable that no prompt of its kind has; with the file and, where there is one,
-                the line.
+            KnowledgeError: The template does not exist, its yaml or Jinja2 is not valid, a prompt
+                is missing, or a variable is unknown; with the file and, if known, the line.
         """
         path = _find(name, language)
         content = _read(path, language)
@@ -72,7 +71,7 @@ class PromptTemplate:
         for kind in given:
             if kind not in VARIABLES:
                 raise KnowledgeError(
-                    f"{path}: {form}.{kind} is no prompt; known: {', '.join(VARIABLES)}"
+                    f"{path}: {form}.{kind} is not a prompt; known: {', '.join(VARIABLES)}"
                 )
         texts = {}
         for kind in VARIABLES:
@@ -90,16 +89,16 @@ class PromptTemplate:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of everything in the file that decides what is rendered."""
+        """SHA-256 of everything in the file that determines what is rendered."""
         text = json.dumps(self.source, sort_keys=True, ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
     def has(self, kind: str) -> bool:
-        """Tell whether the template has this (optional) prompt."""
+        """Return whether the template has this (optional) prompt."""
         return kind in self._texts
 
     def renderer(self, kind: str, **fixed: Any) -> Callable[..., str]:
-        """Return a function that renders the prompts of one kind.
+        """Return a function that renders the prompts of one kind; its errors are KnowledgeErrors.
 
         Args:
             kind: ``system``, ``scenario``, ``user``, ``item`` or ``eol``.
@@ -124,6 +123,7 @@ class PromptTemplate:
 
 
 def _find(name: str, language: str) -> Path:
+    """Return the file of a template: the user's yaml file, or that of the package."""
     own = Path(name).expanduser()
     if own.suffix in (".yaml", ".yml"):
         if not own.is_file():
@@ -142,7 +142,7 @@ def _find(name: str, language: str) -> Path:
 
 
 def _read(path: Path, language: str, seen: tuple[Path, ...] = ()) -> dict[str, Any]:
-    """Read a template file and lay it over the one it extends."""
+    """Read a template file and merge it over the one it extends."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
@@ -165,6 +165,7 @@ def _read(path: Path, language: str, seen: tuple[Path, ...] = ()) -> dict[str, A
 def _compile(
     environment: SandboxedEnvironment, text: str, path: Path, where: str, kind: str
 ) -> jinja2.Template:
+    """Compile one prompt and check its variables."""
     try:
         tree = environment.parse(text)
         template = environment.from_string(text)

@@ -1,4 +1,4 @@
-"""Which prompts a data set needs, each rendered exactly as the encoder will see it."""
+"""Write all prompts of a data set, each rendered as the encoder reads it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from recbole_llm4msr.knowledge.prompts.histories import (
     FULL,
     item_texts,
     profile_of,
-    rows_told,
+    prompt_row_counts,
     user_histories,
 )
 from recbole_llm4msr.knowledge.prompts.scenarios import scenario_statistics
@@ -32,8 +32,8 @@ from recbole_llm4msr.knowledge.prompts.shortening import (
 )
 from recbole_llm4msr.knowledge.prompts.template import PromptTemplate
 
-FITTED_USERS = 4096  # whose prompts are enough to find directions in
-FRAME_SHARE = 0.75  # most of the limit that may be the same for all users
+FITTED_USERS = 4096  # most users whose prompts components are fitted on
+FRAME_SHARE = 0.75  # largest share of the limit for the part that is the same for all users
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class PromptPlan:
         scenarios: One prompt per scenario, in id order.
         items: Columns ``item`` and ``prompt`` of the training items, or ``None``.
         folds: Fold of every training row, or ``None`` for a single fold.
-        fitted: With folds, the prompts that may be fitted on: rows as those of ``full``, but of
-            all that a user met, whatever the label. ``None`` for a single fold.
+        fitted: With folds, the prompts that encoder and components are fitted on: rows as those of
+            ``full``, but of all items of a user, of any label. ``None`` for a single fold.
     """
 
     users: pl.DataFrame
@@ -58,11 +58,11 @@ class PromptPlan:
 
     @cached_property
     def full(self) -> pl.DataFrame:
-        """The full-history prompts of the training users, which alone may be fitted on."""
+        """The full-history prompts of the training users."""
         return self.users.filter(pl.col("fold") == FULL)
 
     def user_and_item_prompts(self) -> list[str]:
-        """All prompts but the scenarios', in a fixed order, with repetitions."""
+        """Return all prompts but the scenarios', in a fixed order, with duplicates."""
         frames = (self.users, self.items, self.fitted)
         return [prompt for frame in frames if frame is not None for prompt in frame["prompt"]]
 
@@ -73,7 +73,7 @@ class PromptWriter:
     Args:
         history: The training rows, in raw tokens.
         options: Template, language, form and lengths.
-        encoder: Counts tokens and applies its chat template.
+        encoder: Counts tokens and applies the chat template.
     """
 
     def __init__(
@@ -103,14 +103,14 @@ class PromptWriter:
             scenarios=self._scenario_prompts(),
             items=self._item_prompts() if options.item_knowledge else None,
             folds=folds,
-            fitted=None if folds is None else self._blind_prompts(),
+            fitted=None if folds is None else self._label_free_prompts(),
         )
 
-    def _blind_prompts(self) -> pl.DataFrame:
-        """Prompts that know no label, of at most ``FITTED_USERS`` users.
+    def _label_free_prompts(self) -> pl.DataFrame:
+        """Render prompts that do not depend on labels, of at most ``FITTED_USERS`` users.
 
-        What is fitted on prompts of positives alone learns which items were chosen together, and
-        finds an item that was left out of a prompt again by the ones that are left.
+        A fit on prompts of positives alone learns which items were chosen together, and so
+        reveals an item that was left out of a prompt by the remaining ones.
         """
         rows = self.history.rows
         users = rows["user"].unique().sort()
@@ -119,23 +119,26 @@ class PromptWriter:
         rows = rows.filter(pl.col("user").is_in(users.implode())).with_columns(
             label=pl.lit(1, dtype=pl.Float32)
         )
-        blind = replace(self.history, rows=rows)
-        told = user_histories(blind, self.options, None, self._budget())
-        return self._user_prompts(told)
+        label_free = replace(self.history, rows=rows)
+        histories = user_histories(label_free, self.options, None, self._budget())
+        return self._user_prompts(histories)
 
     def _user_prompts(
         self, histories: pl.DataFrame, folds: np.ndarray | None = None
     ) -> pl.DataFrame:
         """Render the histories at or above the threshold, which counts rows of any label."""
-        told = rows_told(self.history, folds).filter(
+        counts = prompt_row_counts(self.history, folds).filter(
             pl.col("seen") >= self.options.interaction_threshold
         )
-        kept = histories.join(told, on=["user", "fold"], how="semi", maintain_order="left")
-        prompts = self._fitted(
+        kept = histories.join(counts, on=["user", "fold"], how="semi", maintain_order="left")
+        columns = kept.select("user", "positives", "history")
+        prompts = self._cut_to_limit(
             "user",
             [
-                UserPrompt(partial(self._user, positives), told, self.profile(user), self._listing)
-                for user, positives, told in kept.select("user", "positives", "history").iter_rows()
+                UserPrompt(
+                    partial(self._user, positives), entries, self.profile(user), self._listing
+                )
+                for user, positives, entries in columns.iter_rows()
             ],
         )
         return kept.select("user", "fold", "positives").with_columns(
@@ -147,12 +150,12 @@ class PromptWriter:
     ) -> str:
         labels = self._labels if listing == DESCRIBED else self._unlabelled
         for part in history:
-            of = labels[part["scenario"]]
-            part["name"], part["description"] = of["name"], of["description"]
+            scenario = labels[part["scenario"]]
+            part["name"], part["description"] = scenario["name"], scenario["description"]
         listed = [part["scenario"] for part in history] if listing == OWN else labels
         return self._wrapped(
             self._render(
-                scenarios=[labels[scenario] for scenario in listed],
+                scenarios=[labels[token] for token in listed],
                 history=history,
                 positives=positives,
                 profile=profile,
@@ -161,9 +164,9 @@ class PromptWriter:
 
     @cached_property
     def _listing(self) -> int:
-        """The fullest list of scenarios that leaves enough of the limit to what users did.
+        """The longest list of scenarios that leaves enough of the limit to histories.
 
-        It is the same for all users, so that their prompts differ only in what they did.
+        It is the same for all users, so that their prompts differ only in their histories.
         """
         if self.encoder.max_tokens >= UNLIMITED:
             return DESCRIBED
@@ -182,12 +185,12 @@ class PromptWriter:
             return self._wrapped(render(target=target, others=others, scenarios=scenarios))
 
         places = range(len(self.statistics))
-        return self._fitted(
+        return self._cut_to_limit(
             "scenario", [ScenarioPrompt(write, self.statistics, place) for place in places]
         )
 
     def _item_prompts(self) -> pl.DataFrame:
-        """Render the items' texts; they are bare texts, never a chat."""
+        """Render the items' prompts: bare texts without a chat template."""
         render = self.template.renderer("item")
 
         def write(text: str, category: str | None) -> str:
@@ -195,17 +198,17 @@ class PromptWriter:
 
         texts = item_texts(self.history, self.options)
         pairs = texts.select("text", "category").iter_rows()
-        prompts = self._fitted("item", [ItemPrompt(write, *pair) for pair in pairs])
+        prompts = self._cut_to_limit("item", [ItemPrompt(write, *pair) for pair in pairs])
         return texts.select("item").with_columns(prompt=pl.Series(prompts, dtype=pl.String))
 
-    def _fitted(self, kind: str, prompts: Sequence[ShrinkingPrompt]) -> list[str]:
+    def _cut_to_limit(self, kind: str, prompts: Sequence[ShrinkingPrompt]) -> list[str]:
         return fit(prompts, self.encoder, f"{kind} prompts of template {self.template.name}")
 
     def _wrapped(self, prompt: str) -> str:
         return self.encoder.wrap(prompt + self._ending, self._system)
 
     def _budget(self) -> TokenBudget | None:
-        """What the texts of a history may take by themselves, ``None`` without a limit."""
+        """Return the token budget of a history's texts, ``None`` without a limit."""
         if self.encoder.max_tokens >= UNLIMITED:
             return None
         return TokenBudget(self.encoder.max_tokens, self.encoder.count_tokens)
@@ -218,10 +221,10 @@ def load_template(options: KnowledgeOptions, encoder: Encoder, dataset: str) -> 
 
 
 def names_plan(history: TrainingHistory, options: KnowledgeOptions) -> PromptPlan:
-    """Return a plan of bare names, for vectors that know nothing of any history.
+    """Return a plan of bare names, for random vectors.
 
-    The users, their threshold and the items are those of real prompts, so that the comparison is
-    fair; there is no fold, since a name tells nothing that could be left out.
+    Users, threshold and items are those of real prompts, so that the comparison is fair. There are
+    no folds, since a name does not depend on the history.
     """
     positives = (
         history.rows.group_by("user")

@@ -1,1 +1,1 @@
-"""The store of vectors, addressed by content."""
+"""The store of vectors: chunks, prepared knowledge, maintenance and export."""

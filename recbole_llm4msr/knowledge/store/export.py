@@ -1,4 +1,4 @@
-"""Knowledge for other programs: RecBole's own embedding files, numpy, parquet."""
+"""Export users' vectors: RecBole's embedding file, numpy, parquet."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import polars as pl
 
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.service import Knowledge
-from recbole_llm4msr.knowledge.store.chunks import write_whole
+from recbole_llm4msr.knowledge.store.files import write_atomically
+from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
 
 FORMATS = ("useremb", "npy", "parquet")
 
 
 def check_format(form: str) -> None:
-    """Refuse a format that there is not.
+    """Check the name of an export format.
 
     Raises:
-        KnowledgeError: There is not.
+        KnowledgeError: The format is not one of ``FORMATS``.
     """
     if form not in FORMATS:
         raise KnowledgeError(f"format: {form!r} is not one of {', '.join(FORMATS)}")
@@ -35,7 +35,7 @@ def export_users(knowledge: Knowledge, history: TrainingHistory, form: str, path
     * ``parquet``: ``user``, ``own`` (has a prompt of its own) and ``vector``.
 
     Returns:
-        The path that was written.
+        The path of the written file.
 
     Raises:
         KnowledgeError: Unknown format, or the file cannot be written.
@@ -54,11 +54,11 @@ def export_users(knowledge: Knowledge, history: TrainingHistory, form: str, path
         np.save(buffer, vectors)
         content = buffer.getvalue()
         names = path.with_name(path.name + ".users.txt")
-        write_whole(names, ("\n".join(history.users) + "\n").encode())
+        write_atomically(names, ("\n".join(history.users) + "\n").encode())
     else:
         buffer = io.BytesIO()
         own = knowledge.own[1:].numpy()
         pl.DataFrame({"user": history.users, "own": own, "vector": vectors}).write_parquet(buffer)
         content = buffer.getvalue()
-    write_whole(path, content)
+    write_atomically(path, content)
     return path

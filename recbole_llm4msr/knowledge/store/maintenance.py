@@ -1,4 +1,4 @@
-"""Look after a store: check it, bring several together, say what is in it."""
+"""Maintain a store: verify its files, merge stores, summarise the contents."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ import safetensors
 import torch
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store.chunks import KEY_BYTES, KnowledgeStore, checksum, write_whole
+from recbole_llm4msr.knowledge.store.chunks import KEY_BYTES, KnowledgeStore
+from recbole_llm4msr.knowledge.store.files import checksum, write_atomically
 from recbole_llm4msr.knowledge.store.prepared import load_prepared
 
 
 @dataclass(frozen=True)
-class Checked:
-    """One file of a store and what is wrong with it, empty when nothing is."""
+class CheckedFile:
+    """A file of a store and its fault, empty for a valid file."""
 
     path: Path
     fault: str
 
 
-def verify(store: KnowledgeStore) -> Iterator[Checked]:
-    """Read every file of a store whole and compare it with what it says of itself."""
+def verify(store: KnowledgeStore) -> Iterator[CheckedFile]:
+    """Read every file of a store completely; check shapes, checksum and finite numbers."""
     for path in sorted((store.folder / "vectors").glob("*/*.safetensors")):
-        yield Checked(path, _fault_of_chunk(path))
+        yield CheckedFile(path, _fault_of_chunk(path))
     for path in sorted((store.folder / "prepared").glob("*.safetensors")):
         try:
             load_prepared(path, path.with_suffix(".json"))
-            yield Checked(path, "")
+            yield CheckedFile(path, "")
         except KnowledgeError as error:
-            yield Checked(path, str(error))
+            yield CheckedFile(path, str(error))
 
 
 def _fault_of_chunk(path: Path) -> str:
+    """Return what is wrong with a chunk, an empty text for a valid one."""
     try:
         with safetensors.safe_open(path, framework="pt") as chunk:
             tensors = {name: chunk.get_tensor(name) for name in chunk.keys()}  # noqa: SIM118
-            said = (chunk.metadata() or {}).get("sha256")
+            expected = (chunk.metadata() or {}).get("sha256")
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         return f"cannot be read: {error}"
     if set(tensors) != {"keys", "vectors", "norms"}:
@@ -47,40 +49,40 @@ def _fault_of_chunk(path: Path) -> str:
     shapes = (tensors["keys"].shape[1:], len(tensors["vectors"]), len(tensors["norms"]))
     if shapes != ((KEY_BYTES,), n, n):
         return "its keys, vectors and norms do not belong together"
-    if checksum(tensors) != said:
+    if checksum(tensors) != expected:
         return "its contents are not what its checksum says"
     if not torch.isfinite(tensors["vectors"]).all():
         return "holds NaN or infinity"
     return ""
 
 
-def delete(found: Checked) -> None:
-    """Remove a damaged file with what belongs to it; the next build makes it again."""
+def delete(file: CheckedFile) -> None:
+    """Delete a damaged file with its record and lines; the next build writes it again."""
     for suffix in (".safetensors", ".json", ".jsonl.gz"):
-        found.path.with_suffix(suffix).unlink(missing_ok=True)
+        file.path.with_suffix(suffix).unlink(missing_ok=True)
 
 
 def check_store(folder: Path) -> None:
-    """Refuse a folder that is no store.
+    """Check that a folder is a store.
 
     Raises:
-        KnowledgeError: It is none.
+        KnowledgeError: It is not a store.
     """
     if not (folder / "vectors").is_dir():
-        raise KnowledgeError(f"{folder} is no knowledge store: it has no folder `vectors`")
+        raise KnowledgeError(f"{folder} is not a knowledge store: it has no folder `vectors`")
 
 
 def merge(sources: Sequence[Path], destination: Path) -> tuple[int, int]:
     """Copy the chunks that ``destination`` lacks; the sources stay as they are.
 
-    Files are named by what they hold, so there is nothing to decide. A damaged chunk stops the
+    Files are named by the hash of their keys, so there are no conflicts. A damaged chunk stops the
     merge before anything is copied.
 
     Returns:
-        How many chunks were copied and how many were there already.
+        The number of chunks that were copied, and of those that were there already.
 
     Raises:
-        KnowledgeError: A source is no store, or holds a damaged chunk.
+        KnowledgeError: A source is not a store, or holds a damaged chunk.
     """
     chunks: list[tuple[Path, Path]] = []
     for source in sources:
@@ -95,16 +97,16 @@ def merge(sources: Sequence[Path], destination: Path) -> tuple[int, int]:
         if target.exists():
             continue
         copied += 1
-        # The vectors come last: they are what makes a chunk count.
+        # The vectors come last: they make a chunk valid.
         beside = [path.with_suffix(".jsonl.gz"), path.with_suffix(".json"), path]
         for file in [path.parent / "encoder.json", *(f for f in beside if f.exists())]:
-            write_whole(target.parent / file.name, file.read_bytes())
+            write_atomically(target.parent / file.name, file.read_bytes())
     return copied, len(chunks) - copied
 
 
 @dataclass(frozen=True)
 class ShelfSummary:
-    """What one encoder has made in a store."""
+    """Counts of one encoder's vectors in a store, and the cost of encoding them."""
 
     name: str
     identity: dict

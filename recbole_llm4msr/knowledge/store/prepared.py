@@ -1,4 +1,4 @@
-"""Prepared knowledge on disk: compressed vectors in id order, one file and one manifest."""
+"""Save and load prepared knowledge: compressed vectors in id order, and their manifest."""
 
 from __future__ import annotations
 
@@ -12,44 +12,44 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store.chunks import read_json, write_json, write_whole
-from recbole_llm4msr.knowledge.vectors.by_id import Assembled, Coverage
+from recbole_llm4msr.knowledge.store.files import read_json, write_atomically, write_json
+from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
 
 PARTS = ("user", "scenario", "item", "train_index", "own")
 
 
 def save_prepared(
-    vectors: Path, manifest: Path, found: Assembled, content: Mapping[str, Any]
+    vectors: Path, manifest: Path, prepared: PreparedVectors, content: Mapping[str, Any]
 ) -> None:
-    """Write vectors, then the manifest that makes them count."""
+    """Write the vectors, and last the manifest, which makes them valid."""
     tensors = {
-        name: torch.from_numpy(np.ascontiguousarray(getattr(found, name)))
+        name: torch.from_numpy(np.ascontiguousarray(getattr(prepared, name)))
         for name in PARTS
-        if getattr(found, name) is not None
+        if getattr(prepared, name) is not None
     }
-    write_whole(vectors, to_bytes(tensors))
+    write_atomically(vectors, to_bytes(tensors))
     write_json(manifest, content)
 
 
-def load_prepared(vectors: Path, manifest: Path) -> tuple[Assembled, dict[str, Any]]:
-    """Map what :func:`save_prepared` wrote into memory; it is read when it is used.
+def load_prepared(vectors: Path, manifest: Path) -> tuple[PreparedVectors, dict[str, Any]]:
+    """Memory-map the files of :func:`save_prepared`; vectors are read when they are used.
 
     Raises:
         KnowledgeError: A file is damaged.
     """
     content = read_json(manifest)
     try:
-        with safetensors.safe_open(vectors, framework="pt") as file:  # numpy's would be copies
+        with safetensors.safe_open(vectors, framework="pt") as file:  # framework="np" would copy
             parts = {name: file.get_tensor(name).numpy() for name in file.keys()}  # noqa: SIM118
     except safetensors.SafetensorError as error:
         raise KnowledgeError(
             f"{vectors}: damaged ({error}); delete it and run again: its vectors are still in the "
-            "store, so nothing is encoded anew"
+            "store, so nothing is encoded again"
         ) from error
     coverage = Coverage(**content["coverage"])
-    found = Assembled(
+    prepared = PreparedVectors(
         **{name: parts.get(name) for name in PARTS},
         coverage=coverage,
         explained=content["explained_variance"],
     )
-    return found, content
+    return prepared, content

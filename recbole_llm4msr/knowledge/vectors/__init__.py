@@ -1,1 +1,1 @@
-"""From wide hidden states to the small vectors that a model reads."""
+"""Vectors: compressed, ordered by id, for scenarios, and as features of other models."""

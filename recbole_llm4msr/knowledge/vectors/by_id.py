@@ -1,10 +1,8 @@
-"""Put vectors in the order of the ids: own, of a fold, or the mean of like users."""
+"""Order vectors by id: a user's own, that of a fold, or the mean of similar users."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -13,58 +11,10 @@ from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.prompts.histories import FULL
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan
 from recbole_llm4msr.knowledge.vectors.compress import Compressor
+from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
 from recbole_llm4msr.knowledge.vectors.scenarios import check_distinct, scenario_vectors
 
 ReadVectors = Callable[[Sequence[str]], np.ndarray]
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How many users speak for themselves.
-
-    Attributes:
-        own: Users with a prompt of their own.
-        below: Users with training rows, but fewer than the threshold, or no positive one.
-        unseen: Users without any training row.
-    """
-
-    own: int
-    below: int
-    unseen: int
-
-    def __str__(self) -> str:
-        return (
-            f"{self.own:,} users with a prompt of their own, {self.below:,} below the threshold, "
-            f"{self.unseen:,} unseen"
-        )
-
-    def check(self, least: float, logger: logging.Logger) -> None:
-        """Warn when the share of users with an own prompt is below ``least``."""
-        users = self.own + self.below + self.unseen
-        if users and self.own / users < least:
-            logger.warning(
-                "only %.1f %% of %d users have a prompt of their own (knowledge_min_coverage: %s);"
-                " the others share mean vectors",
-                100 * self.own / users,
-                users,
-                least,
-            )
-
-
-@dataclass(frozen=True)
-class Assembled:
-    """Vectors in the order of the ids; float16, the few scenarios' float32.
-
-    See :class:`~.prepare.Knowledge`.
-    """
-
-    user: np.ndarray
-    scenario: np.ndarray
-    item: np.ndarray | None
-    train_index: np.ndarray | None
-    own: np.ndarray
-    coverage: Coverage
-    explained: float
 
 
 def assemble(
@@ -76,12 +26,13 @@ def assemble(
     size: int,
     whiten: bool = False,
     seed: int = 0,
-) -> Assembled:
-    """Compress the vectors of a plan's prompts and lay them out by id.
+) -> PreparedVectors:
+    """Compress the vectors of a plan's prompts and order them by id.
 
-    Only full-history prompts of training users (and training items) are fitted on. A user below
-    the threshold gets the mean of the users of the same scenarios, an unseen one the mean of all.
-    A training row whose user has nothing left without the row's fold gets such a mean too.
+    Components are fitted on full-history prompts of training users (and training items) only. A
+    user below the threshold gets the mean of the users of the same scenarios, an unseen one the
+    mean of all. A training row whose user has nothing left without the row's fold gets such a mean
+    too.
 
     Args:
         history: The training rows and the order of the ids.
@@ -98,23 +49,23 @@ def assemble(
         kinds.append(read(plan.items["prompt"].to_list()))
     fitted = kinds if plan.fitted is None else [read(plan.fitted["prompt"].to_list()), *kinds[1:]]
     basis = Compressor.fit(fitted, size, whiten=whiten, seed=seed)
-    own_small = basis.transform(own_vectors)
+    own_compressed = basis.transform(own_vectors)
     if plan.fitted is None:
-        means = _Means(history, plan.full["user"].to_list(), own_small)
-    else:  # a mean of what everybody chose tells which items were chosen, the row's own among them
+        means = _Means(history, plan.full["user"].to_list(), own_compressed)
+    else:  # a mean over positives would reveal which items were chosen, the row's own among them
         means = _Means(history, plan.fitted["user"].to_list(), basis.transform(fitted[0]))
-    user, own, coverage = _by_user(history, plan, own_small, means)
+    user, own, coverage = _by_user(history, plan, own_compressed, means)
     train_index = None
     if plan.folds is not None:
-        held = plan.users.filter(pl.col("fold") != FULL)
-        fold_small = _in_blocks(held["prompt"].to_list(), read, basis)
-        user, train_index = _with_folds(history, plan, held, user, fold_small, means)
+        fold_prompts = plan.users.filter(pl.col("fold") != FULL)
+        fold_vectors = _in_blocks(fold_prompts["prompt"].to_list(), read, basis)
+        user, train_index = _with_folds(history, plan, fold_prompts, user, fold_vectors, means)
     item = None
     if plan.items is not None:
         item = _by_item(history, plan.items, basis.around(kinds[1]).transform(kinds[1]))
     states = read_scenarios(plan.scenarios)
     check_distinct(states, plan.scenarios, history.scenario_names, history.dataset)
-    return Assembled(
+    return PreparedVectors(
         user=user.astype(np.float16),
         scenario=scenario_vectors(states, size, seed),
         item=None if item is None else item.astype(np.float16),
@@ -126,114 +77,116 @@ def assemble(
 
 
 class _Means:
-    """Mean vectors of users by the scenarios they were seen in.
+    """Mean vectors of the users of each scenario.
 
     Args:
         history: The training rows.
-        users: The users that ``vectors`` belongs to.
+        users: The users of ``vectors``, in order.
         vectors: (n, k) compressed vectors of their prompts.
     """
 
     def __init__(self, history: TrainingHistory, users: Sequence[str], vectors: np.ndarray) -> None:
         seen = history.rows.select("user", "scenario").unique()
-        place = {token: at for at, token in enumerate(history.scenarios)}
-        inside = np.zeros((len(users), len(place)), dtype=np.float64)
-        rows = {user: at for at, user in enumerate(users)}
+        column = {token: index for index, token in enumerate(history.scenarios)}
+        member = np.zeros((len(users), len(column)), dtype=np.float64)
+        rows = {user: row for row, user in enumerate(users)}
         for user, scenario in seen.iter_rows():
             if user in rows:
-                inside[rows[user], place[scenario]] = 1
-        counts = inside.sum(axis=0)[:, None]  # (S, 1)
+                member[rows[user], column[scenario]] = 1
+        counts = member.sum(axis=0)[:, None]  # (S, 1)
         self.overall = vectors.mean(axis=0)
         self.of_scenario = np.where(
-            counts > 0, inside.T @ vectors / np.maximum(counts, 1), self.overall
+            counts > 0, member.T @ vectors / np.maximum(counts, 1), self.overall
         )
         grouped = seen.group_by("user").agg(pl.col("scenario").sort())
         self._sets = dict(grouped.iter_rows())
-        self._place = place
+        self._column = column
 
     def scenarios_of(self, user: str) -> tuple[int, ...]:
-        """The scenarios of a user's training rows, none for an unseen user."""
-        return tuple(self._place[s] for s in self._sets.get(user, ()))
+        """Return the scenarios of a user's training rows, none for an unseen user."""
+        return tuple(self._column[s] for s in self._sets.get(user, ()))
 
-    def of(self, scenarios: tuple[int, ...]) -> np.ndarray:
-        """The mean over these scenarios' means, the mean of everybody for none."""
+    def mean_of(self, scenarios: tuple[int, ...]) -> np.ndarray:
+        """Return the mean over the scenarios' means, the mean of all users for none."""
         return self.of_scenario[list(scenarios)].mean(axis=0) if scenarios else self.overall
 
 
 def _by_user(
     history: TrainingHistory, plan: PromptPlan, vectors: np.ndarray, means: _Means
 ) -> tuple[np.ndarray, np.ndarray, Coverage]:
-    """Lay the users' vectors out by id: ((n_users, k), own (n_users,), coverage)."""
+    """Order the users' vectors by id: ((n_users, k), own (n_users,), coverage)."""
     user = np.empty((len(history.users) + 1, vectors.shape[1]), dtype=np.float32)
     user[0] = means.overall
     own = np.zeros(len(user), dtype=bool)
-    rows = {token: at for at, token in enumerate(plan.full["user"])}
+    rows = {token: row for row, token in enumerate(plan.full["user"])}
     unseen = 0
     for number, token in enumerate(history.users, 1):
-        at = rows.get(token)
-        if at is not None:
-            user[number], own[number] = vectors[at], True
+        row = rows.get(token)
+        if row is not None:
+            user[number], own[number] = vectors[row], True
             continue
         scenarios = means.scenarios_of(token)
-        user[number] = means.of(scenarios)
+        user[number] = means.mean_of(scenarios)
         unseen += not scenarios
-    told = int(own.sum())
-    return user, own, Coverage(told, len(history.users) - told - unseen, unseen)
+    n_own = int(own.sum())
+    return user, own, Coverage(n_own, len(history.users) - n_own - unseen, unseen)
 
 
 def _with_folds(
     history: TrainingHistory,
     plan: PromptPlan,
-    held: pl.DataFrame,
+    fold_prompts: pl.DataFrame,
     user: np.ndarray,
     vectors: np.ndarray,
     means: _Means,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Append the fold vectors to ``user`` and index them by training row.
 
-    Whether a row has a vector of its user's own is decided by the other folds alone: that the
-    user has a prompt of all its rows may be this very row's label.
+    Whether a row gets a vector of its own user depends on the other folds alone: that the user has
+    a full-history prompt may depend on this very row's label.
     """
-    place = {
-        pair: len(user) + at for at, pair in enumerate(held.select("user", "fold").iter_rows())
+    position = {
+        pair: len(user) + row
+        for row, pair in enumerate(fold_prompts.select("user", "fold").iter_rows())
     }
     extra: list[np.ndarray] = []
     shared: dict[tuple[int, ...], int] = {}
     pairs = history.rows.select("user").with_columns(fold=pl.Series(plan.folds))
     wanted = pairs.unique(maintain_order=True)
     index = np.empty(wanted.height, dtype=np.int64)
-    for at, (token, fold) in enumerate(wanted.iter_rows()):
-        if (token, fold) in place:
-            index[at] = place[token, fold]
-        else:  # too little is left of this user without the fold
+    for row, (token, fold) in enumerate(wanted.iter_rows()):
+        if (token, fold) in position:
+            index[row] = position[token, fold]
+        else:  # without the fold the user has too few interactions for a prompt
             scenarios = means.scenarios_of(token)
             if scenarios not in shared:
                 shared[scenarios] = len(user) + len(vectors) + len(extra)
-                extra.append(means.of(scenarios))
-            index[at] = shared[scenarios]
+                extra.append(means.mean_of(scenarios))
+            index[row] = shared[scenarios]
     joined = pairs.join(
-        wanted.with_columns(at=pl.Series(index)),
+        wanted.with_columns(index=pl.Series(index)),
         on=["user", "fold"],
         how="left",
         maintain_order="left",
     )
     rows = [user, vectors, *([np.stack(extra)] if extra else [])]
-    return np.concatenate(rows), joined["at"].to_numpy().astype(np.int64)
+    return np.concatenate(rows), joined["index"].to_numpy().astype(np.int64)
 
 
 def _by_item(history: TrainingHistory, items: pl.DataFrame, vectors: np.ndarray) -> np.ndarray:
-    """Lay the items' vectors out by id; padding and items never trained on are the mean, zero."""
-    place = {token: number for number, token in enumerate(history.item_tokens, 1)}
+    """Order the items' vectors by id; padding and items never trained on get the mean, zero."""
+    ids = {token: number for number, token in enumerate(history.item_tokens, 1)}
     item = np.zeros((len(history.item_tokens) + 1, vectors.shape[1]), dtype=np.float32)
-    item[[place[token] for token in items["item"]]] = vectors
+    item[[ids[token] for token in items["item"]]] = vectors
     return item
 
 
 def _in_blocks(
     prompts: Sequence[str], read: ReadVectors, compressor: Compressor, block: int = 32768
 ) -> np.ndarray:
-    """Compress the vectors of many prompts without holding all of them in full width."""
+    """Compress the vectors of many prompts in blocks, to save memory."""
     parts = [
-        compressor.transform(read(prompts[at : at + block])) for at in range(0, len(prompts), block)
+        compressor.transform(read(prompts[start : start + block]))
+        for start in range(0, len(prompts), block)
     ]
     return np.concatenate(parts) if parts else np.empty((0, compressor.size), np.float32)

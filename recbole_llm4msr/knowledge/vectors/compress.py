@@ -1,4 +1,4 @@
-"""From a model's wide hidden states to the small vectors that meta networks read."""
+"""Compress hidden states to the small vectors that meta networks read: PCA."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def unit(vectors: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Compressor:
-    """Normalise, centre, rotate to the leading principal components, scale.
+    """Normalise vectors, centre them, project them on principal components, scale them.
 
-    The scale makes the mean square of the fitted entries one, so that a meta network sees inputs
-    of the usual size whatever the encoder; with whitening every component has unit variance.
+    The scale makes the mean square of the fitted entries one, so that inputs of a meta network have
+    the same size for every encoder; with whitening every component has unit variance.
 
     Attributes:
         components: (k, d) orthonormal rows, or divided by their standard deviation if whitened.
@@ -39,12 +39,11 @@ class Compressor:
     def fit(
         cls, kinds: Sequence[np.ndarray], size: int, *, whiten: bool = False, seed: int = 0
     ) -> Compressor:
-        """Fit one rotation on vectors of one or more kinds, each kind around its own centre.
+        """Fit one rotation on vectors of one or more kinds, each kind centred by itself.
 
         Args:
             kinds: Arrays (n_i, d); centre and scale are those of the first.
-            size: Most components; fewer come out when the vectors have fewer directions, but
-                one at least.
+            size: Most components; fewer where the vectors have fewer directions, at least one.
             whiten: Give every component unit variance.
             seed: Seed of the randomised decomposition.
         """
@@ -58,7 +57,7 @@ class Compressor:
         components = pca.components_.astype(np.float32)
         if whiten:
             deviation = np.sqrt(pca.explained_variance_)
-            # A direction without variance has nothing to raise to unit variance.
+            # A direction without variance stays at zero.
             deviation[deviation < 1e-6 * deviation.max()] = np.inf
             components = (components / deviation[:, None]).astype(np.float32)
         explained = float(pca.explained_variance_ratio_.sum())
@@ -66,7 +65,7 @@ class Compressor:
 
     @property
     def size(self) -> int:
-        """Width of what :meth:`transform` returns."""
+        """Width of compressed vectors."""
         return self.components.shape[0]
 
     def transform(self, vectors: np.ndarray) -> np.ndarray:
@@ -76,8 +75,8 @@ class Compressor:
     def around(self, vectors: np.ndarray) -> Compressor:
         """Return the same rotation with centre and scale of (n, d) vectors of another kind.
 
-        Users and items keep one space, in which their vectors can be compared, although a text
-        about a person and a text about a thing lie in different parts of it.
+        Users and items share one space, in which their vectors can be compared, although texts
+        about users and about items lie in different parts of it.
         """
         normal = unit(vectors)
         mean = _mean(normal)

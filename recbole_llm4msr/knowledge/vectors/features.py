@@ -13,7 +13,7 @@ from recbole.utils import FeatureSource, FeatureType
 from sklearn.cluster import MiniBatchKMeans
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.service import Knowledge
+from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
 
 FIELD = "knowledge"
 SPEC = re.compile(r"(pca|kmeans):([1-9]\d*)")

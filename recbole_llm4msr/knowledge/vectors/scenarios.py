@@ -1,4 +1,4 @@
-"""Scenario vectors, which keep the whole correlation of the scenarios."""
+"""Scenario vectors: scale up the differences of scenarios and keep all angles between them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.knowledge.vectors.compress import unit
 
-#: Unit vectors that differ by less in every component are the same but for rounding.
+#: Unit vectors that differ by less in every component differ by rounding only.
 _ROUNDING = 2e-4
 
 
@@ -23,13 +23,13 @@ def scenario_vectors(vectors: np.ndarray, size: int, seed: int) -> np.ndarray:
 
     where the rotation :math:`R` keeps all angles between scenarios and :math:`c` makes the mean
     square of the numbers one. Hidden states of two prompts that differ in a line have cosines of
-    .98 and more, so differences get the length of one; what the scenarios share keeps its own,
+    .98 and more, so differences get the length of one; the mean keeps its length
     :math:`|\mu|`, whose square is their mean cosine. So the scenario correlation of LLM4MSR, the
-    matrix of cosines, can be computed from what is kept, whatever the number of scenarios.
+    matrix of cosines, can be computed from the vectors, for any number of scenarios.
 
     Args:
         vectors: Hidden states of the scenarios' prompts, shape ``(S, d)``.
-        size: Numbers of a vector; with more scenarios there are as many as scenarios.
+        size: Width of a vector; at least the number of scenarios is taken.
         seed: Seed of the rotation.
 
     Returns:
@@ -62,7 +62,7 @@ def _rotated(vectors: np.ndarray, size: int, seed: int) -> np.ndarray:
 def check_distinct(
     vectors: np.ndarray, prompts: Sequence[str], names: Sequence[str], dataset: str
 ) -> None:
-    """Refuse vectors that are equal although the texts they were made of differ.
+    """Check that scenarios with different prompts have different vectors.
 
     Args:
         vectors: Hidden states of the scenarios' prompts, shape ``(S, d)``.
@@ -79,7 +79,7 @@ def check_distinct(
         for other in np.flatnonzero(apart < _ROUNDING) + one + 1:
             if prompts[one] != prompts[other]:
                 raise KnowledgeError(
-                    f"{dataset}: the encoder makes the same vector of the scenarios "
+                    f"{dataset}: the encoder gives the same vector for the scenarios "
                     f"{names[one]!r} and {names[other]!r}, though their prompts differ, so the "
                     "scenario level cannot tell them apart. Describe what distinguishes them in "
                     f"{dataset}.scenario (scenario_name, scenario_description), raise "

@@ -1,4 +1,4 @@
-"""A real HTTP server in the test, well-behaved and not."""
+"""Requests to an HTTP server on this machine: answers, failures, redirects and the key."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions, prepare_knowledge
-from recbole_llm4msr.knowledge.encoders import endpoint as endpoint_module
+from recbole_llm4msr.knowledge.encoders import endpoint_client
 from recbole_llm4msr.knowledge.encoders.endpoint import EndpointEncoder
 
 KEY = "sk-very-secret"
@@ -72,11 +72,13 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(200, json.dumps({"data": data[::-1]}))
 
     def answer(self, status, content):
-        content = content.encode()
+        length, content = (99, b"") if content is None else (None, content.encode())
         self.send_response(status)
         if status == 429:
             self.send_header("Retry-After", "0")
-        self.send_header("Content-Length", str(len(content)))
+        if 300 <= status < 400:
+            self.send_header("Location", content.decode())
+        self.send_header("Content-Length", str(length or len(content)))
         self.end_headers()
         self.wfile.write(content)
 
@@ -99,7 +101,7 @@ def serve():
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(endpoint_module.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(endpoint_client.time, "sleep", lambda seconds: None)
     monkeypatch.setenv("TEST_KEY", KEY)
 
 
@@ -127,14 +129,14 @@ def test_vectors_come_in_the_prompts_order(serve, base64_answers):
     assert server.keys == {f"Bearer {KEY}"}
 
 
-def test_requests_run_at_the_same_time(serve):
+def test_requests_are_concurrent(serve):
     server = serve()
     server.barrier = threading.Barrier(4)  # nobody is answered before four have asked
     np.testing.assert_array_equal(encode(encoder_of(server, endpoint_concurrency=4)), WANTED)
     assert server.most_at_once == 4
 
 
-def test_the_whole_path_and_nothing_secret_on_disk(serve, history, settings, tmp_path):
+def test_endpoint_knowledge_is_stored_without_the_key(serve, history, settings, tmp_path):
     server = serve()
     keys = {
         "knowledge": "endpoint",
@@ -154,23 +156,23 @@ def test_the_whole_path_and_nothing_secret_on_disk(serve, history, settings, tmp
 
 
 @pytest.mark.parametrize("fault", [(429, "slow down"), (500, "oops"), (503, "")])
-def test_a_failure_that_passes_is_tried_again(serve, fault):
+def test_a_temporary_failure_is_retried(serve, fault):
     server = serve({0: fault, 2: fault})
     np.testing.assert_array_equal(encode(encoder_of(server)), WANTED)
     assert server.requests == 6
 
 
 @pytest.mark.parametrize("status", [429, 500])
-def test_a_failure_that_stays_is_told(serve, status):
+def test_a_lasting_failure_is_an_error(serve, status):
     server = serve({"always": (status, "overloaded")})
     with pytest.raises(KnowledgeError, match=rf"3 attempts failed.*HTTP {status} overloaded.*kept"):
         encode(encoder_of(server), ["a"])
     assert server.requests == 3
 
 
-def test_pauses_grow_and_a_server_may_set_them(serve, monkeypatch):
+def test_backoff_grows_and_follows_retry_after(serve, monkeypatch):
     pauses = []
-    monkeypatch.setattr(endpoint_module.time, "sleep", pauses.append)
+    monkeypatch.setattr(endpoint_client.time, "sleep", pauses.append)
     with pytest.raises(KnowledgeError):
         encode(encoder_of(serve({"always": (500, "")}), endpoint_retries=4), ["a"])
     assert len(pauses) == 4
@@ -183,12 +185,63 @@ def test_pauses_grow_and_a_server_may_set_them(serve, monkeypatch):
 @pytest.mark.parametrize(
     ("status", "words"), [(401, "endpoint_key_variable"), (404, "/v1"), (400, "Check llm")]
 )
-def test_a_refusal_is_not_tried_again_and_hides_the_key(serve, status, words, caplog):
+def test_a_refusal_is_not_retried_and_the_key_is_masked(serve, status, words, caplog):
     server = serve({"always": (status, f"no: Bearer {KEY}")})
     with caplog.at_level(logging.DEBUG), pytest.raises(KnowledgeError, match=words) as caught:
         encode(encoder_of(server), ["a"])
     assert server.requests == 1
     assert KEY not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_and_the_key_is_not_sent_on(serve, status):
+    other = serve()
+    server = serve({"always": (status, f"{other.url}/embeddings?key={KEY}")})
+    with pytest.raises(
+        KnowledgeError, match=rf"HTTP {status}.*{other.url}.*endpoint_url"
+    ) as caught:
+        encode(encoder_of(server), ["a"])
+    assert (server.requests, other.requests) == (1, 0)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\n", f" {KEY}\r\n"])
+def test_blanks_around_the_key_are_stripped(serve, key, monkeypatch):
+    monkeypatch.setenv("TEST_KEY", key)
+    server = serve()
+    encode(encoder_of(server), ["a"])
+    assert server.keys == {f"Bearer {KEY}"}
+
+
+@pytest.mark.parametrize("key", [f"{KEY}\nsecond", f"{KEY} second", f"{KEY}\u00e9", f"{KEY}\x7f"])
+def test_a_key_that_cannot_be_sent_is_refused_without_printing_it(serve, key, monkeypatch):
+    monkeypatch.setenv("TEST_KEY", key)
+    server = serve()
+    with pytest.raises(KnowledgeError, match="TEST_KEY holds a line break") as caught:
+        encoder_of(server)
+    assert KEY not in str(caught.value)
+    assert server.requests == 0
+
+
+@pytest.mark.parametrize("before", range(280, 301, 5))
+def test_the_key_is_masked_before_the_answer_is_cut(serve, before):
+    server = serve({"always": (400, "x" * before + KEY + "y" * 400)})
+    with pytest.raises(KnowledgeError) as caught:
+        encode(encoder_of(server), ["a"])
+    assert KEY[:4] not in str(caught.value)
+
+
+def test_the_key_is_masked_in_an_answer_of_the_wrong_kind(serve):
+    server = serve({"always": (200, json.dumps({"data": [{"embedding": [KEY]}]}))})
+    with pytest.raises(KnowledgeError, match="not that of /v1/embeddings") as caught:
+        encode(encoder_of(server), ["a"])
+    assert KEY not in str(caught.value)
+
+
+def test_an_answer_that_breaks_off_is_requested_again(serve):
+    server = serve({0: (200, None)})
+    np.testing.assert_array_equal(encode(encoder_of(server)), WANTED)
+    assert server.requests == 5
 
 
 def narrow(vectors):
@@ -219,12 +272,12 @@ def one_short(vectors):
         ({"always": (200, '{"error": "x"}')}, "not that of /v1/embeddings"),
     ],
 )
-def test_an_answer_that_is_no_answer_is_refused(serve, fault, words):
+def test_an_invalid_answer_is_an_error(serve, fault, words):
     with pytest.raises(KnowledgeError, match=words):
         encode(encoder_of(serve(fault), endpoint_concurrency=1), ["a", "b", "c", "d", "e", "f"])
 
 
-def test_a_server_that_is_not_there_is_told():
+def test_an_unreachable_server_is_an_error():
     options = KnowledgeOptions(
         knowledge="endpoint",
         llm="m",

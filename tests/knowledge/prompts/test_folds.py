@@ -87,7 +87,9 @@ CASES = [((2, 6), 1500, 5), ((4, 20), 1500, 2), ((20, 40), 600, 5), ((80, 120), 
 @pytest.mark.parametrize("negatives", [False, True])
 @pytest.mark.parametrize("times", [True, False])
 @pytest.mark.parametrize(("rows_per_user", "n_users", "folds"), CASES)
-def test_coin_flips_cannot_be_read(rows_per_user, n_users, folds, times, negatives, settings):
+def test_a_probe_cannot_read_coin_flips_with_folds(
+    rows_per_user, n_users, folds, times, negatives, settings
+):
     """Neither from a row's vector, nor with its item's, nor compared with the user's full vector.
 
     A model with an embedding per user knows the user's share of positives without any knowledge, so
@@ -105,7 +107,7 @@ def test_coin_flips_cannot_be_read(rows_per_user, n_users, folds, times, negativ
     )
 
 
-def test_the_probe_finds_the_leak_of_a_single_fold(settings):
+def test_a_probe_reads_the_label_with_a_single_fold(settings):
     """A row's own item stands in its prompt: what the probes above would find."""
     history = coin_history((4, 20), n_users=600, seed=1)
     found = prepare_knowledge(settings(item_knowledge=True, knowledge_size=64), history)
@@ -114,7 +116,7 @@ def test_the_probe_finds_the_leak_of_a_single_fold(settings):
 
 
 @pytest.mark.parametrize("threshold", [1, 8])
-def test_the_threshold_does_not_tell_the_label(threshold, settings):
+def test_the_threshold_does_not_reveal_the_label(threshold, settings):
     """Whether a user has a prompt of its own follows from its rows, whatever their label."""
     history = coin_history((4, 20), seed=1)
     keys = {"interaction_threshold": threshold, "knowledge_folds": 2}
@@ -156,7 +158,7 @@ def movielens(n_users: int, seed: int) -> TrainingHistory:
 
 
 @pytest.mark.parametrize("folds", [2, 5, 10])
-def test_coin_flips_on_movielens_cannot_be_read(folds, settings):
+def test_a_probe_cannot_read_coin_flips_on_movielens(folds, settings):
     history = movielens(200, seed=5)
     keys = {"item_text_fields": ["movie_title", "class"], "knowledge_size": 64}
     found = prepare_knowledge(settings(knowledge_folds=folds, item_knowledge=True, **keys), history)

@@ -1,18 +1,16 @@
-"""What distinguishes two texts is still there in what the model reads."""
+"""What distinguishes two texts is still in what the model reads."""
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
 from sklearn.linear_model import Ridge
 from sklearn.model_selection import cross_val_predict
 
-from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
+from recbole_llm4msr.knowledge import prepare_knowledge
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
-from recbole_llm4msr.knowledge.service import Workbench
 from recbole_llm4msr.knowledge.store.chunks import keys_of
 from recbole_llm4msr.knowledge.vectors.compress import Compressor, unit
-from recbole_llm4msr.knowledge.vectors.scenarios import check_distinct, scenario_vectors
+from recbole_llm4msr.knowledge.workbench import Workbench
 from recbole_llm4msr.model.llm4msr import KnowledgeTable
 from recbole_llm4msr.model.llm4msr.scenario_meta import ScenarioMetaNetwork
 from tests.knowledge.coin_flips import coin_history
@@ -80,7 +78,7 @@ def least_difference(generated: torch.Tensor) -> float:
 
 @pytest.mark.parametrize("encoder", ENCODERS)
 @pytest.mark.parametrize("n_scenarios", NUMBERS)
-def test_towers_differ_where_texts_do(n_scenarios, encoder, encoder_of, settings):
+def test_towers_differ_where_texts_differ(n_scenarios, encoder, encoder_of, settings):
     found = prepare_knowledge(settings(**encoder_of(encoder)), scenario_history(n_scenarios))
     generated = towers(found.scenario)
     assert generated.shape[0] == n_scenarios
@@ -90,7 +88,7 @@ def test_towers_differ_where_texts_do(n_scenarios, encoder, encoder_of, settings
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("n_scenarios", [2, 3, 30])
-def test_towers_coincide_where_texts_do(n_scenarios, encoder, encoder_of, settings):
+def test_towers_are_equal_where_texts_are(n_scenarios, encoder, encoder_of, settings):
     history = scenario_history(n_scenarios, twins=True)
     found = prepare_knowledge(settings(**encoder_of(encoder)), history)
     generated = towers(found.scenario)
@@ -101,7 +99,7 @@ def test_towers_coincide_where_texts_do(n_scenarios, encoder, encoder_of, settin
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("n_scenarios", [2, 3, 30])
-def test_a_new_description_moves_a_tower(n_scenarios, encoder, encoder_of, settings):
+def test_a_new_description_changes_a_tower(n_scenarios, encoder, encoder_of, settings):
     """Although its words stand in no user's history."""
     keys = settings(**encoder_of(encoder))
     before = towers(prepare_knowledge(keys, scenario_history(n_scenarios)).scenario)
@@ -109,51 +107,6 @@ def test_a_new_description_moves_a_tower(n_scenarios, encoder, encoder_of, setti
     history = scenario_history(n_scenarios, scenario_descriptions=texts)
     after = towers(prepare_knowledge(keys, history).scenario)
     assert (after[1] - before[1]).abs().max() > 0.01 * before.std()
-
-
-@pytest.mark.parametrize("size", [1, 4, 128])
-@pytest.mark.parametrize("n_scenarios", [1, 2, 3, 6])
-def test_vectors_keep_the_correlation_of_the_scenarios(n_scenarios, size):
-    """The cosines of the encoder's vectors follow from what is kept, as the docstring says."""
-    random = np.random.default_rng(0)
-    states = random.normal(size=(n_scenarios, 40)) + 3 * random.normal(size=40)
-    kept = scenario_vectors(states, size, seed=1).astype(np.float64)
-    assert kept.shape == (n_scenarios, max(size, n_scenarios))
-    assert np.square(kept).mean() == pytest.approx(1, abs=1e-5)
-    mean, different = kept.mean(axis=0), kept - kept.mean(axis=0)
-    length = np.sqrt(np.square(different).sum(axis=1).mean())
-    if n_scenarios == 1:
-        assert length < 1e-6
-        return
-    shared = np.linalg.norm(mean) / length  # the length of the mean of vectors of length one
-    original = shared * mean / np.linalg.norm(mean) + np.sqrt(1 - shared**2) * different / length
-    normal = unit(states).astype(np.float64)
-    np.testing.assert_allclose(original @ original.T, normal @ normal.T, atol=1e-5)
-
-
-def test_scenarios_without_a_difference_have_one_vector():
-    kept = scenario_vectors(np.ones((3, 4)), 8, seed=1)
-    assert (kept == kept[0]).all()
-    assert np.square(kept).mean() == pytest.approx(1, abs=1e-5)
-    assert scenario_vectors(np.zeros((2, 4)), 8, seed=1).any() == np.False_
-
-
-def test_equal_vectors_of_different_texts_are_refused(settings):
-    states = np.array([[1.0, 2.0], [2.0, 4.0], [2.0, 1.0]])
-    check_distinct(states, ["a", "a", "b"], ["A", "A2", "B"], "tiny")
-    with pytest.raises(KnowledgeError, match="scenarios 'A' and 'A2', though their prompts differ"):
-        check_distinct(states, ["a", "c", "b"], ["A", "A2", "B"], "tiny")
-    history = scenario_history(2, scenario_names=["- -", "+ +"])
-    history = make_history(
-        history.rows.with_columns(item=pl.lit("i1")).rows(),
-        users=history.users,
-        scenarios=history.scenarios,
-        scenario_names=history.scenario_names,
-        profiles=None,
-        scenario_descriptions=["", ""],
-    )
-    with pytest.raises(KnowledgeError, match="tiny.scenario"):
-        prepare_knowledge(settings(), history)
 
 
 def reachable(inputs: np.ndarray, targets: np.ndarray) -> float:
@@ -164,9 +117,7 @@ def reachable(inputs: np.ndarray, targets: np.ndarray) -> float:
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("size", [1, 2, 3, 110])
-def test_a_probe_finds_the_encoders_vectors_in_what_the_model_reads(
-    size, encoder, encoder_of, settings
-):
+def test_a_probe_predicts_encoder_vectors_from_compressed_ones(size, encoder, encoder_of, settings):
     """All of the principal components of users and items, and with enough of them all there is."""
     history = coin_history((4, 10), n_users=400, n_items=400)
     keys = settings(**encoder_of(encoder), knowledge_size=size, item_knowledge=True)
@@ -193,7 +144,9 @@ def test_a_probe_finds_the_encoders_vectors_in_what_the_model_reads(
 
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("n_scenarios", NUMBERS[1:])
-def test_scenarios_vectors_hold_the_encoders_whole(n_scenarios, encoder, encoder_of, settings):
+def test_encoder_states_are_linear_in_the_scenario_vectors(
+    n_scenarios, encoder, encoder_of, settings
+):
     """Few enough for an exact solution: the states are linear in what the model reads."""
     history = scenario_history(n_scenarios)
     keys = settings(**encoder_of(encoder))

@@ -1,1 +1,1 @@
-"""Models of the transformers library as encoders."""
+"""Encoders of the ``transformers`` library: hidden states by prefill or by generation."""

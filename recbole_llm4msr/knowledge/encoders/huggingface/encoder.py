@@ -2,7 +2,7 @@
 
 The published procedure decodes text for one user at a time and keeps the last hidden state. One
 forward pass over the prompt (prefill) gives a state of the same model at a small part of that
-cost, and batches, a shared prefix and bfloat16 bring the machine to the speed it has.
+cost; batches, a shared prefix and bfloat16 make it faster still.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from recbole_llm4msr.knowledge.encoders.base import Advance, Encoded, Encoder
+from recbole_llm4msr.knowledge.encoders.base import Encoded, Encoder, ReportProgress
+from recbole_llm4msr.knowledge.encoders.huggingface.batching import default_budget
 from recbole_llm4msr.knowledge.encoders.huggingface.generation import Generation
 from recbole_llm4msr.knowledge.encoders.huggingface.hub import (
-    cut_behind,
     depth_of,
     device_of,
     dtype_of,
-    explained,
+    explain_loading_errors,
     has_flash_attention,
     is_causal,
     load_model,
     load_tokenizer,
     revision,
+    truncate_blocks,
 )
 from recbole_llm4msr.knowledge.encoders.huggingface.prefill import Prefill
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
@@ -38,7 +39,7 @@ DEFAULT_TOKENS = {"compact": 256, "full": 512}
 
 @dataclass(frozen=True)
 class Tokenised:
-    """Token ids of prompts, and how many prompts had to be cut."""
+    """Token ids of prompts, and the number of prompts that were truncated."""
 
     ids: list[list[int]]
     truncated: int
@@ -47,15 +48,15 @@ class Tokenised:
 class PretrainedEncoder(Encoder):
     """A model of the ``transformers`` library as an encoder of prompts.
 
-    The configuration and the tokenizer are read at once, the weights only when something is
-    encoded: a store that lacks nothing needs no weights.
+    Configuration and tokenizer are loaded at once, the weights only when prompts are encoded: a
+    complete store needs no weights.
 
     Args:
         options: ``llm`` names a folder or a hub id; the other model keys are used as well.
 
     Raises:
-        KnowledgeError: The model cannot be found or reached, has no tokenizer, or is shorter
-            than ``prompt_max_tokens``.
+        KnowledgeError: The model cannot be found or reached, has no tokenizer, has a context
+            shorter than ``prompt_max_tokens``, or does not support the mode or layer.
     """
 
     def __init__(self, options: KnowledgeOptions) -> None:
@@ -63,7 +64,7 @@ class PretrainedEncoder(Encoder):
         self.name = str(options.llm)
         self.generates = options.knowledge_mode == "generate"
         self.prefix: list[int] = []
-        with explained(self.name):
+        with explain_loading_errors(self.name):
             from transformers import AutoConfig
 
             self.config = AutoConfig.from_pretrained(self.name)
@@ -85,11 +86,11 @@ class PretrainedEncoder(Encoder):
             raise KnowledgeError("knowledge_layer: generate mode keeps the last layer; use -1")
 
     def _limit(self) -> int:
-        """Longest prompt: what is asked for, never more than the model can read."""
+        """Return ``prompt_max_tokens`` or its default, at most the model's context length."""
         text = getattr(self.config, "get_text_config", lambda: self.config)()
         context = getattr(text, "max_position_embeddings", None) or 1 << 30
         if text.model_type in ("roberta", "xlm-roberta", "camembert"):
-            context -= 2  # positions of these models start behind the padding id
+            context -= 2  # positions of these models start after the padding id
         wanted = self.options.prompt_max_tokens
         if wanted is not None and wanted > context:
             raise KnowledgeError(
@@ -119,7 +120,7 @@ class PretrainedEncoder(Encoder):
         }
 
     def vector_identity(self) -> dict[str, Any]:
-        """A prompt's vector does not depend on the other prompts."""
+        """Return :meth:`identity`: vectors do not depend on :meth:`prepare`."""
         return self.identity()
 
     def wrap(self, prompt: str, system: str | None) -> str:
@@ -132,7 +133,7 @@ class PretrainedEncoder(Encoder):
         except Exception as error:
             if "system" not in str(error).lower():
                 raise
-            # Some models know no system role: its text then opens the user's turn.
+            # Some templates have no system role: put the text at the start of the user's turn.
             return self._chat([{"role": "user", "content": f"{system}\n\n{prompt}"}])
 
     def _chat(self, messages: list[dict[str, str]]) -> str:
@@ -148,46 +149,47 @@ class PretrainedEncoder(Encoder):
         return np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
 
     def prompt_tokens(self, prompts: Sequence[str]) -> np.ndarray:
-        """Count the tokens of whole prompts, as :meth:`tokenise` makes them before it cuts."""
+        """Count the tokens of whole prompts, as :meth:`tokenise` makes them before truncation."""
         if not len(prompts):
             return np.zeros(0, dtype=np.int64)
-        ids = self._ids(self._unopened(prompts))
+        ids = self._ids(self._without_first_token(prompts))
         return np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
 
-    def _unopened(self, prompts: Sequence[str]) -> list[str]:
-        # A chat template has already written the first special token, which must not stand twice.
-        return [prompt.removeprefix(self._added) for prompt in prompts]
+    def _without_first_token(self, prompts: Sequence[str]) -> list[str]:
+        # A chat template writes the first special token, and the tokenizer would add it again.
+        return [prompt.removeprefix(self._first_token) for prompt in prompts]
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
-        """Tokenise with special tokens, in the tokenizer's own threads."""
+        """Tokenise with special tokens, without truncation."""
         return self.tokenizer(texts, truncation=False, verbose=False, return_attention_mask=False)[
             "input_ids"
         ]
 
     def tokenise(self, prompts: Sequence[str]) -> Tokenised:
-        """Tokenise prompts and cut the long ones."""
-        texts = self._unopened(prompts)
-        plain = self._ids(texts)
-        long = [at for at, ids in enumerate(plain) if len(ids) > self.max_tokens]
+        """Tokenise prompts and truncate those longer than ``max_tokens``."""
+        texts = self._without_first_token(prompts)
+        prompt_ids = self._ids(texts)
+        long = [row for row, ids in enumerate(prompt_ids) if len(ids) > self.max_tokens]
         if long:
-            some = [texts[at] for at in long]
-            cut = self.tokenizer(some, truncation=True, max_length=self.max_tokens)["input_ids"]
-            for at, ids in zip(long, cut, strict=True):
-                plain[at] = ids
-        return Tokenised(plain, len(long))
+            truncated = self.tokenizer(
+                [texts[row] for row in long], truncation=True, max_length=self.max_tokens
+            )["input_ids"]
+            for row, ids in zip(long, truncated, strict=True):
+                prompt_ids[row] = ids
+        return Tokenised(prompt_ids, len(long))
 
     @cached_property
-    def _added(self) -> str:
-        """The text of the token that the tokenizer itself puts in front, empty for none."""
+    def _first_token(self) -> str:
+        """The text of the special token that the tokenizer puts in front; empty for none."""
         first = self.tokenizer.bos_token
         opening = self.tokenizer("x")["input_ids"][:1]
         return first if first and opening == [self.tokenizer.bos_token_id] else ""
 
     def prepare(self, prompts: Sequence[str]) -> None:
-        """Find the tokens that all prompts open with, so that they are computed once."""
+        """Find the prefix of token ids that all prompts share, which is computed once."""
         if not self.causal or not self.options.knowledge_share_prefix or len(prompts) < 2:
             return
-        # The first and the last in sorted order share the least.
+        # The first and the last prompt in sorted order have the shortest common prefix.
         first, last = self.tokenise([min(prompts), max(prompts)]).ids
         shared = 0
         for a, b in zip(first[:-1], last[:-1], strict=False):
@@ -196,26 +198,26 @@ class PretrainedEncoder(Encoder):
             shared += 1
         self.prefix = first[:shared]
 
-    def encode(self, tokenised: Tokenised, advance: Advance) -> Encoded:
+    def encode(self, tokenised: Tokenised, report_progress: ReportProgress) -> Encoded:
         """Prefill or generate; see :class:`~recbole_llm4msr.knowledge.encoders.base.Encoder`."""
         ids = tokenised.ids
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
         if (lengths == 0).any():
             raise KnowledgeError(f"{self.name}: {(lengths == 0).sum()} prompts have no tokens")
-        out: np.ndarray | None = None
+        vectors: np.ndarray | None = None
         texts = [""] * len(ids) if self.generates else None
         for rows, states, *answers in self.runner.batches(ids):
-            if out is None:
-                out = np.empty((len(ids), states.shape[1]), dtype=np.float32)
-            out[rows] = states.numpy()
+            if vectors is None:
+                vectors = np.empty((len(ids), states.shape[1]), dtype=np.float32)
+            vectors[rows] = states.numpy()
             for row, text in zip(rows, *answers, strict=True) if answers else ():
                 texts[row] = text
-            advance(len(rows), int(lengths[rows].sum()))
-        return Encoded(out, lengths, tokenised.truncated, texts)
+            report_progress(len(rows), int(lengths[rows].sum()))
+        return Encoded(vectors, lengths, tokenised.truncated, texts)
 
     @cached_property
     def runner(self) -> Prefill | Generation:
-        """What runs the model; its weights are loaded when this is first used."""
+        """The prefill or generation that runs the model; weights are loaded on first use."""
         options = self.options
         prefills_decoder = self.causal and not self.generates
         budget = options.knowledge_batch_tokens or default_budget(self.device, prefills_decoder)
@@ -241,15 +243,5 @@ class PretrainedEncoder(Encoder):
     def _load(self) -> torch.nn.Module:
         model = load_model(self.name, self.dtype, self.device, head=self.generates)
         if not self.generates:
-            cut_behind(model, self.depth)
+            truncate_blocks(model, self.depth)
         return torch.compile(model, dynamic=True) if self.options.knowledge_compile else model
-
-
-def default_budget(device: torch.device, prefills_decoder: bool) -> int:
-    """Tokens of a batch that keep the device busy; see benchmarks/knowledge.md.
-
-    A CPU is busy with one prompt of a decoder, and a batch would only bring padding.
-    """
-    if device.type == "cuda":
-        return 32768
-    return 128 if prefills_decoder else 3072

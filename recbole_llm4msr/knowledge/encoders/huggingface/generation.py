@@ -1,4 +1,4 @@
-"""The published procedure, batched: decode, keep the last step's hidden state and the text.
+"""Generate mode: decode answers in batches, keep text and hidden state of the last step.
 
 Reference:
     Wang et al., "LLM4MSR: An LLM-Enhanced Paradigm for Multi-Scenario Recommendation", CIKM 2024.
@@ -17,16 +17,16 @@ from recbole_llm4msr.knowledge.encoders.huggingface.batching import plan_batches
 
 
 class Generation:
-    """Decodes an answer to every prompt.
+    """Decodes an answer to every prompt, as the published procedure does, but in batches.
 
     Args:
         model: A causal language model with its head.
-        tokenizer: Turns answers into texts, and says which tokens end and pad.
+        tokenizer: Decodes answers; defines the end and padding tokens.
         budget: Tokens of a batch, prompts and answers together.
         max_tokens: Most tokens of an answer.
         temperature: 0 decodes greedily.
-        seed: Of the samples. A prompt's sample depends on the seed and the prompt alone, never
-            on the batch it happens to be in.
+        seed: Seed of the samples. A sample depends on the seed and the prompt alone, not on the
+            batch.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Generation:
         longest = max(map(len, ids))
         tokens = torch.full((len(ids), longest), pad)
         mask = torch.zeros(len(ids), longest, dtype=torch.long)
-        for row, prompt in enumerate(ids):  # padded in front: all answers start together
+        for row, prompt in enumerate(ids):  # left padding: all answers start at one column
             tokens[row, longest - len(prompt) :] = torch.tensor(prompt)
             mask[row, longest - len(prompt) :] = 1
         processors = []
@@ -92,7 +92,7 @@ class Generation:
         return kept, self.tokenizer.batch_decode(cut, skip_special_tokens=True)
 
     def _last_steps(self, answers: torch.Tensor) -> list[int]:
-        """The step that decoded each answer's last token: its end token, or the limit."""
+        """Return the step that decoded each answer's last token: its end token, or the limit."""
         ends = torch.isin(answers, torch.tensor(self._ends()))
         first = torch.where(
             ends.any(dim=1), ends.int().argmax(dim=1), torch.tensor(answers.shape[1] - 1)
@@ -110,9 +110,9 @@ class Generation:
 
 
 class _Sampling:
-    """Adds Gumbel noise to the scores, so that the largest is a sample at this temperature.
+    """Adds Gumbel noise to the scores, so that their argmax is a sample at this temperature.
 
-    Every prompt has a generator of its own, seeded by what the prompt says.
+    Every prompt has its own generator, seeded with ``seed`` and the prompt's token ids.
     """
 
     def __init__(self, ids: list[list[int]], temperature: float, seed: int) -> None:

@@ -1,4 +1,4 @@
-"""Models and tokenizers of the ``transformers`` library: found, loaded, cut, told apart."""
+"""Load models and tokenizers from a folder or the hub; device, precision, layers, revision."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def load_tokenizer(name: str) -> Any:
     """Load a model's tokenizer.
 
     Raises:
-        KnowledgeError: There is none, or its vocabulary is empty.
+        KnowledgeError: It cannot be loaded, or its vocabulary is empty.
     """
     from transformers import AutoTokenizer
 
@@ -27,7 +27,7 @@ def load_tokenizer(name: str) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(name)
         if len(tokenizer) > len(tokenizer.all_special_ids):
             return tokenizer
-    except Exception as error:  # the libraries behind it raise all kinds
+    except Exception as error:  # tokenizer libraries raise all kinds of errors
         why = str(error).splitlines()[0] if str(error) else repr(error)
     raise KnowledgeError(
         f"llm: {name} has no tokenizer that can be loaded ({why}). Save one into the model's "
@@ -47,29 +47,29 @@ def load_model(
         KnowledgeError: The weights cannot be found, reached or read.
     """
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
-    from transformers.utils import logging as chatter
+    from transformers.utils import logging as library_logging
 
-    bar, level = chatter.is_progress_bar_enabled(), chatter.get_verbosity()
-    chatter.disable_progress_bar()
-    chatter.set_verbosity_error()  # a head that is left out is no news
+    bar, level = library_logging.is_progress_bar_enabled(), library_logging.get_verbosity()
+    library_logging.disable_progress_bar()
+    library_logging.set_verbosity_error()  # no warning about unused weights of the head
     kind = AutoModelForCausalLM if head else AutoModel
     try:
-        with explained(name):
+        with explain_loading_errors(name):
             causal = is_causal(AutoConfig.from_pretrained(name))
             flash = device.type == "cuda" and causal and has_flash_attention()
             attention = {"attn_implementation": "flash_attention_2"} if flash else {}
             model = kind.from_pretrained(name, dtype=dtype, **attention)
     finally:
-        chatter.set_verbosity(level)
+        library_logging.set_verbosity(level)
         if bar:
-            chatter.enable_progress_bar()
+            library_logging.enable_progress_bar()
     if getattr(model.config, "is_encoder_decoder", False):
         model = model.get_encoder()
     return model.eval().requires_grad_(False).to(device)
 
 
 def is_causal(config: Any) -> bool:
-    """Tell a decoder, whose tokens see only what came before, from an encoder."""
+    """Return whether a model is a decoder: each token attends only to earlier ones."""
     from transformers.models.auto.modeling_auto import (
         MODEL_FOR_CAUSAL_LM_MAPPING_NAMES as CAUSAL,
     )
@@ -79,12 +79,12 @@ def is_causal(config: Any) -> bool:
 
     if getattr(config, "is_encoder_decoder", False) or not getattr(config, "is_causal", True):
         return False
-    # BERT and its kin stand in both tables: they can be run as decoders, but are not.
+    # BERT and similar encoders are in both tables, since they can be run as decoders.
     return config.model_type in CAUSAL and config.model_type not in MASKED
 
 
 def blocks_of(model: torch.nn.Module) -> tuple[torch.nn.Module, str] | None:
-    """Return the module that holds the list of transformer blocks, and the list's name."""
+    """Return the module that owns the list of transformer blocks, and the list's name."""
     for owner in model.modules():
         for name in ("layers", "layer", "h", "block"):
             if isinstance(getattr(owner, name, None), torch.nn.ModuleList):
@@ -92,14 +92,18 @@ def blocks_of(model: torch.nn.Module) -> tuple[torch.nn.Module, str] | None:
     return None
 
 
-def cut_behind(model: torch.nn.Module, depth: int) -> None:
-    """Drop the blocks behind the wanted one, and with them the final norm that belongs to them."""
-    found = blocks_of(model)
-    if found is None:
+def truncate_blocks(model: torch.nn.Module, depth: int) -> None:
+    """Remove the blocks after block ``depth``, and the final norm, which belongs to the last.
+
+    Raises:
+        KnowledgeError: The blocks were not found in this architecture.
+    """
+    blocks = blocks_of(model)
+    if blocks is None:
         if depth == model.config.num_hidden_layers:
             return
         raise KnowledgeError("knowledge_layer: the blocks of this model were not found; use -1")
-    owner, name = found
+    owner, name = blocks
     if depth == len(getattr(owner, name)):
         return
     setattr(owner, name, getattr(owner, name)[:depth])
@@ -110,7 +114,11 @@ def cut_behind(model: torch.nn.Module, depth: int) -> None:
 
 
 def depth_of(config: Any, layer: int) -> int:
-    """Turn ``knowledge_layer`` into how many blocks to run."""
+    """Return the number of blocks to run for ``knowledge_layer``.
+
+    Raises:
+        KnowledgeError: The model has no such layer.
+    """
     text = getattr(config, "get_text_config", lambda: config)()
     depth = int(text.num_hidden_layers)
     wanted = layer if layer >= 0 else depth + 1 + layer
@@ -123,7 +131,7 @@ def depth_of(config: Any, layer: int) -> int:
 
 
 def has_flash_attention() -> bool:
-    """Tell whether the flash attention library can be used here."""
+    """Return whether flash attention 2 is available."""
     from transformers.utils import is_flash_attn_2_available
 
     return is_flash_attn_2_available()
@@ -133,14 +141,14 @@ def device_of(name: str) -> torch.device:
     """Return the device of ``knowledge_device``; ``auto`` is a GPU where there is one.
 
     Raises:
-        KnowledgeError: ``name`` is no device, or not one of this machine.
+        KnowledgeError: ``name`` is not a device, or this machine lacks it.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
     except RuntimeError as error:
-        raise KnowledgeError(f"knowledge_device: {name!r} is no device of torch") from error
+        raise KnowledgeError(f"knowledge_device: {name!r} is not a device of torch") from error
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise KnowledgeError(
             f"knowledge_device: {name}, but torch finds {torch.cuda.device_count()} GPUs; auto "
@@ -150,7 +158,7 @@ def device_of(name: str) -> torch.device:
 
 
 def dtype_of(name: str, device: torch.device) -> torch.dtype:
-    """Return the precision of ``knowledge_dtype``; ``auto`` is bfloat16 where it is native."""
+    """Return the precision of ``knowledge_dtype``; ``auto`` is bfloat16 on supporting hardware."""
     if name != "auto":
         return getattr(torch, name)
     if device.type == "cuda":
@@ -164,8 +172,8 @@ def dtype_of(name: str, device: torch.device) -> torch.dtype:
 def revision(name: str, config: Any) -> str:
     """Return the hub's commit, or a fingerprint of the files of a local folder.
 
-    Weights are sampled (size, first and last MiB): two models differ there, and a hash of every
-    byte of a large model would take longer than many a build.
+    Of weight files only size, first and last MiB are hashed: different models differ there, and
+    hashing all bytes of a large model can take longer than a build.
     """
     folder = Path(name)
     if not folder.is_dir():
@@ -185,16 +193,18 @@ def revision(name: str, config: Any) -> str:
 
 
 @contextmanager
-def explained(name: str) -> Any:
-    """Turn what the hub and the loader raise into one message that says what to do."""
+def explain_loading_errors(name: str) -> Any:
+    """Convert errors of the hub and the loader to one :class:`KnowledgeError` with a remedy."""
     try:
         yield
     except (OSError, ValueError, RuntimeError, ImportError) as error:
-        why = next((line for line in str(error).splitlines() if line.strip()), repr(error))
-        where = "is a folder, but" if Path(name).is_dir() else "is no folder here, and as a hub id"
+        reason = next((line for line in str(error).splitlines() if line.strip()), repr(error))
+        where = (
+            "is a folder, but" if Path(name).is_dir() else "is not a folder here, and as a hub id"
+        )
         raise KnowledgeError(
-            f"llm: {name} {where} it cannot be loaded: {why}\n"
-            "What helps: --llm=/folder/of/a/downloaded/model; a server with --knowledge=endpoint "
+            f"llm: {name} {where} it cannot be loaded: {reason}\n"
+            "Use --llm=/folder/of/a/downloaded/model; a server with --knowledge=endpoint "
             "--endpoint_url=...; or --knowledge=lsa, which needs no model. A gated model needs a "
-            "login at the hub; without a network HF_HUB_OFFLINE=1 saves the waiting."
+            "login at the hub; without a network HF_HUB_OFFLINE=1 avoids waiting for it."
         ) from error

@@ -1,6 +1,6 @@
-"""One forward pass over each prompt, in the layout that is fast: padded, prefix shared or packed.
+"""Prefill: one forward pass over each prompt, padded, with a shared prefix, or packed.
 
-All layouts give the same vectors; they differ in what is computed twice or for nothing.
+All layouts give the same vectors; they differ in redundant computation.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ import torch
 
 from recbole_llm4msr.knowledge.encoders.huggingface.batching import plan_batches
 
-AGREEMENT = 0.999  # cosine a shared prefix must reach in its first batch, far below what it has
+AGREEMENT = 0.999  # least cosine of a vector with and without shared prefix (usually far closer)
 logger = logging.getLogger(__name__)
 
 
 class Prefill:
-    """Runs a model over prompts and pools its last states.
+    """Runs a model over prompts and pools its last hidden states.
 
     Args:
         model: Called with ``input_ids`` (B, L), gives ``last_hidden_state`` (B, L, d).
-        causal: A token sees only what came before it.
+        causal: A token attends only to earlier tokens.
         pooling: ``last``, ``mean`` or ``eol``.
         pad: Token id to pad with.
         budget: Tokens of a batch, padding included.
-        prefix: Tokens that prompts open with and that are computed once; needs ``causal``.
-        packing: Put prompts one behind the other instead of padding them; needs ``causal`` and an
-            attention that keeps them apart by their positions.
+        prefix: Token ids that prompts start with, computed once; needs ``causal``.
+        packing: Concatenate prompts instead of padding them; needs ``causal`` and an attention
+            that separates prompts by their positions.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Prefill:
     def batches(self, ids: Sequence[list[int]]) -> Iterator[tuple[np.ndarray, torch.Tensor]]:
         """Yield the rows of every batch of prompts and their pooled states, (B, d) float32."""
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-        shared = np.array([self._opens_with_prefix(prompt) for prompt in ids], dtype=bool)
+        shared = np.array([self._starts_with_prefix(prompt) for prompt in ids], dtype=bool)
         start = len(self.prefix)
         if shared.any():
             yield from self._rows(ids, np.flatnonzero(shared), lengths - start, self._with_prefix)
@@ -67,17 +67,17 @@ class Prefill:
 
     def _rows(self, ids, rows: np.ndarray, lengths: np.ndarray, forward) -> Iterator:
         for batch in plan_batches(lengths[rows], self.budget):
-            at = rows[batch]
-            yield at, forward([ids[row] for row in at]).float().cpu()
+            batch_rows = rows[batch]
+            yield batch_rows, forward([ids[row] for row in batch_rows]).float().cpu()
 
-    def _opens_with_prefix(self, prompt: list[int]) -> bool:
+    def _starts_with_prefix(self, prompt: list[int]) -> bool:
         start = len(self.prefix)
         return 0 < start < len(prompt) and prompt[:start] == self.prefix
 
     def _padded(self, ids: list[list[int]]) -> torch.Tensor:
-        """Pool a batch that is padded behind: (B, d)."""
+        """Pool a batch with padding at the end: (B, d)."""
         tokens, mask = self._tensors(ids)  # (B, L) both
-        # Without padding no mask is needed, and a causal model never looks at padding behind.
+        # A causal model never attends to padding at the end, so only encoders need the mask.
         needs_mask = not self.causal and not bool(mask.all())
         states = self.model(
             input_ids=tokens,
@@ -87,11 +87,11 @@ class Prefill:
         return pool(states, mask, self.pooling)
 
     def _with_prefix(self, ids: list[list[int]]) -> torch.Tensor:
-        """Pool a batch behind the prefix's keys and values: (B, d)."""
+        """Pool a batch on top of the prefix's cached keys and values: (B, d)."""
         if not self._checked:
-            self._check(ids)
+            self._check_shared_prefix(ids)
         start = len(self.prefix)
-        if not start:  # the check has just turned sharing off
+        if not start:  # the check has turned sharing off
             return self._padded(ids)
         cache = copy.deepcopy(self._prefix_cache())
         cache.batch_repeat_interleave(len(ids))
@@ -105,6 +105,7 @@ class Prefill:
         return summed / (mask.sum(dim=1, keepdim=True) + start)
 
     def _prefix_cache(self) -> Any:
+        """Return the cached keys and values of the prefix; computed on first use."""
         if self._cache is None:
             from transformers import DynamicCache
 
@@ -115,8 +116,8 @@ class Prefill:
             self._cache = cache
         return self._cache
 
-    def _check(self, ids: list[list[int]]) -> None:
-        """Try the shortest prompt both ways: not every model's cache can be repeated."""
+    def _check_shared_prefix(self, ids: list[list[int]]) -> None:
+        """Compare the shortest prompt with and without sharing; not every cache can be repeated."""
         self._checked = True
         shortest = [min(ids, key=len)]
         whole = self._padded(shortest)[0].float()
@@ -133,7 +134,7 @@ class Prefill:
             self.prefix = []
 
     def _packed(self, ids: list[list[int]]) -> torch.Tensor:
-        """Pool prompts that lie one behind the other in a single row: (B, d)."""
+        """Pool prompts concatenated in a single row: (B, d)."""
         lengths = torch.tensor([len(prompt) for prompt in ids])
         tokens = torch.tensor([token for prompt in ids for token in prompt])[None]  # (1, N)
         places = torch.cat([torch.arange(n) for n in lengths.tolist()])[None]  # (1, N)
@@ -151,7 +152,7 @@ class Prefill:
         return summed / lengths.to(self.device)[:, None]
 
     def _tensors(self, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Pad behind: tokens and mask of the real ones, (B, L) both."""
+        """Pad at the end: token ids, and the mask of real tokens, (B, L) both."""
         longest = max(map(len, ids))
         tokens = torch.full((len(ids), longest), self.pad)
         mask = torch.zeros(len(ids), longest, dtype=torch.bool)
@@ -162,11 +163,11 @@ class Prefill:
 
 
 def cache_argument(model: torch.nn.Module) -> str:
-    """The name by which a model's ``forward`` takes keys and values computed before.
+    """Return the argument of a model's ``forward`` that takes cached keys and values.
 
-    It is ``cache`` since transformers 5.24, which still knows ``past_key_values``, until 5.40. The
-    one that does not stand in the signature falls into ``**kwargs``, unread. Where neither stands
-    there (a model in a wrapper), the parts of the model tell.
+    It is ``cache`` since transformers 5.24, which accepts ``past_key_values`` until 5.40. A name
+    that is not in the signature is swallowed by ``**kwargs``. Where the signature has neither (a
+    wrapped model), the signatures of the model's parts decide.
     """
     for part in model.modules():
         taken = inspect.signature(part.forward).parameters
@@ -177,7 +178,7 @@ def cache_argument(model: torch.nn.Module) -> str:
 
 
 def pool(states: torch.Tensor, mask: torch.Tensor, pooling: str) -> torch.Tensor:
-    """Pool states (B, L, d) over the real tokens of mask (B, L), which stand in front.
+    """Pool states (B, L, d) over the real tokens of mask (B, L), which come first.
 
     ``last`` and ``eol`` take the last real token (``eol`` differs in the prompt), ``mean`` the
     mean, summed in float32.

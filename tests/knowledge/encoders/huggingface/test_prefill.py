@@ -1,4 +1,4 @@
-"""Shared prefixes, packing and decoding: other layouts, the same vectors."""
+"""Shared prefixes and packing: other layouts, the same vectors."""
 
 import logging
 
@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from recbole_llm4msr.knowledge import KnowledgeError
 from recbole_llm4msr.knowledge.encoders.huggingface.prefill import Prefill, cache_argument
-from tests.knowledge.encoders.test_huggingface import CLOSE, POOLINGS, distance, encode, encoder_of
+from tests.knowledge.encoders.huggingface.pretrained import (
+    CLOSE,
+    POOLINGS,
+    distance,
+    encode,
+    encoder_of,
+)
 
 OPENING = "Home and Garden, Toys: what does this user like? "
 ENDINGS = ["null", "red garden roses", "steel kitchen knife; " * 7, "silver necklace", "x"]
@@ -39,7 +44,7 @@ def test_a_shared_prefix_can_be_switched_off(qwen):
     assert encoder.prefix == []
 
 
-def test_a_cache_that_cannot_be_shared_is_noticed(qwen, caplog, monkeypatch):
+def test_a_cache_that_cannot_be_shared_turns_sharing_off(qwen, caplog, monkeypatch):
     plain = encode(encoder_of(qwen, knowledge_dtype="float32"), PROMPTS)
     encoder = encoder_of(qwen, knowledge_dtype="float32")
     encoder.prepare(PROMPTS[:-1])
@@ -61,7 +66,7 @@ def test_a_cache_that_cannot_be_shared_is_noticed(qwen, caplog, monkeypatch):
 
 @POOLINGS
 @DTYPES
-def test_packed_prompts_do_not_see_each_other(qwen, pooling, dtype):
+def test_packed_prompts_do_not_attend_to_each_other(qwen, pooling, dtype):
     encoder = encoder_of(qwen, knowledge_pooling=pooling, knowledge_dtype=dtype)
     single = np.concatenate([encode(encoder, [p]) for p in PROMPTS])
     packed = Prefill(
@@ -71,98 +76,6 @@ def test_packed_prompts_do_not_see_each_other(qwen, pooling, dtype):
     for rows, states in packed.batches(encoder.tokenise(PROMPTS).ids):
         found[rows] = states.numpy()
     assert distance(single, found).max() < CLOSE[dtype]
-
-
-def test_eol_prompts_end_in_a_question_for_one_word(qwen, history, settings):
-    from recbole_llm4msr.knowledge import KnowledgeOptions
-    from recbole_llm4msr.knowledge.service import Workbench
-
-    config = settings(knowledge="transformers", llm=qwen, knowledge_pooling="eol")
-    bench = Workbench.open(config, history, KnowledgeOptions.from_config(config))
-    for prompt in bench.plan().full["prompt"]:
-        assert 'In one word, this means: "<|im_end|>' in prompt
-
-
-class TestGenerate:
-    def encoder(self, qwen, **keys):
-        keys = {"knowledge_dtype": "float32", "generate_max_tokens": 6, **keys}
-        return encoder_of(qwen, knowledge_mode="generate", **keys)
-
-    def run(self, encoder, prompts):
-        return encoder.encode(encoder.tokenise(prompts), lambda *_: None)
-
-    def test_a_batch_equals_the_librarys_answers_one_by_one(self, qwen):
-        """Text and the last step's state, as `generate` itself reports them."""
-        from transformers import AutoModelForCausalLM
-
-        encoder = self.encoder(qwen)
-        found = self.run(encoder, PROMPTS)
-        model = AutoModelForCausalLM.from_pretrained(qwen)
-        for at, prompt in enumerate(PROMPTS):
-            ids = torch.tensor([encoder.tokenise([prompt]).ids[0]])
-            out = model.generate(
-                ids,
-                max_new_tokens=6,
-                do_sample=False,
-                output_hidden_states=True,
-                return_dict_in_generate=True,
-            )
-            wanted = out.hidden_states[-1][-1][0, -1].numpy()
-            np.testing.assert_allclose(found.vectors[at], wanted, atol=1e-4)
-            text = encoder.tokenizer.decode(out.sequences[0, ids.shape[1] :], True)
-            assert found.texts[at] == text
-
-    def test_an_answer_that_ends_early_keeps_its_own_last_step(self, qwen):
-        encoder = self.encoder(qwen)
-        answers = torch.tensor([[5, 2, 0, 0], [5, 6, 7, 8], [2, 0, 0, 0]])
-        assert encoder.runner._last_steps(answers) == [1, 3, 0]
-
-    def test_a_sample_depends_on_seed_and_prompt_alone(self, qwen):
-        hot = {"generate_temperature": 1.5}
-        together = self.run(self.encoder(qwen, **hot), PROMPTS)
-        single = self.run(self.encoder(qwen, **hot), PROMPTS[2:3])
-        assert single.texts[0] == together.texts[2]
-        np.testing.assert_allclose(single.vectors[0], together.vectors[2], atol=1e-4)
-        other = self.run(self.encoder(qwen, **hot, knowledge_seed=1), PROMPTS)
-        assert other.texts != together.texts
-        greedy, other = self.encoder(qwen), self.encoder(qwen, knowledge_seed=1)
-        assert greedy.identity() == other.identity()
-
-    def test_samples_follow_the_models_distribution(self):
-        from recbole_llm4msr.knowledge.encoders.huggingface.generation import _Sampling
-
-        prompts = [[n] for n in range(4000)]
-        chances = torch.tensor([0.7, 0.2, 0.1])
-        scores = chances.log().expand(4000, 3) * 2
-        drawn = _Sampling(prompts, 2.0, seed=0)(None, scores).argmax(dim=1)
-        share = torch.bincount(drawn, minlength=3) / 4000
-        torch.testing.assert_close(share, chances, atol=0.03, rtol=0)
-
-    def test_texts_are_kept_in_the_store(self, qwen, history, settings, tmp_path):
-        import gzip
-        import json
-
-        from recbole_llm4msr.knowledge import prepare_knowledge
-
-        config = settings(
-            knowledge="transformers",
-            llm=qwen,
-            knowledge_mode="generate",
-            generate_max_tokens=4,
-            prompt_form="compact",
-        )
-        prepare_knowledge(config, history)
-        (path,) = (tmp_path / "store").rglob("*.jsonl.gz")
-        with gzip.open(path, "rt", encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file]
-        assert len(lines) == 6  # four users, two scenarios
-        assert {"key", "prompt", "text"} == set(lines[0])
-
-    def test_it_needs_a_decoder_and_its_last_layer(self, qwen, minilm):
-        with pytest.raises(KnowledgeError, match="needs a decoder"):
-            self.encoder(minilm)
-        with pytest.raises(KnowledgeError, match="knowledge_layer"):
-            self.encoder(qwen, knowledge_layer=2)
 
 
 def _new(self, input_ids=None, *, cache=None, use_cache=None, **kwargs): ...

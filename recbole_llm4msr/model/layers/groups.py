@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from recbole_llm4msr.model.layers.kernels import stable_order
+from recbole_llm4msr.util.compiler import untraced
 
 
 class _Reorder(torch.autograd.Function):
@@ -83,7 +84,7 @@ def _count(scenario: torch.Tensor, n_scenarios: int) -> list:
     return torch.cat([counts, in_order.view(1)]).tolist()
 
 
-@torch.compiler.disable
+@untraced
 def _count_on_cpu(scenario: torch.Tensor, n_scenarios: int) -> list:
     """The same by numpy, in a third of the time for 100 rows and in half of it for 16,384."""
     ids = scenario.numpy()

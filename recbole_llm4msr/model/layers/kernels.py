@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from recbole_llm4msr.util.compiler import untraced
+
 #: Batches of matrices with fewer numbers than this are multiplied by torch's own, slower kernel,
 #: larger ones by a library.
 SMALL = 400
@@ -85,7 +87,7 @@ def stable_order(ids: torch.Tensor, n_ids: int) -> torch.Tensor:
     return _order_on_cpu(ids, n_ids)
 
 
-@torch.compiler.disable
+@untraced
 def _order_on_cpu(ids: torch.Tensor, n_ids: int) -> torch.Tensor:
     """By radix where the ids fit into 16 bits, which numpy knows and torch does not."""
     small = ids.numpy().astype(np.min_scalar_type(n_ids))

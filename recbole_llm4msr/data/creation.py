@@ -8,8 +8,8 @@ from pathlib import Path
 import recbole.data
 from recbole.data.dataset import Dataset
 
-from recbole_llm4msr.config.names import missing_dataset
 from recbole_llm4msr.data.dataset import MultiScenarioDataset
+from recbole_llm4msr.util.missing_dataset import missing_dataset
 
 
 def create_dataset(config) -> Dataset:

@@ -112,7 +112,7 @@ def test_only_training_rows_are_counted(tmp_path) -> None:
 @pytest.mark.parametrize("model", ["LLM4MSR_STAR", "DeepFM"])
 def test_a_checkpoint_comes_back_whole(toy, tmp_path, model) -> None:
     settings = toy_settings(
-        tmp_path, min_count=30, knowledge="random", embedding_optimizer="rowwise_adam"
+        tmp_path, min_count=30, knowledge="random", embedding_optimizer="rowwise_adagrad"
     )
     result = run(model, "toy", config_dict=settings)
     (checkpoint,) = (tmp_path / "saved").glob("*.pth")

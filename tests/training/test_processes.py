@@ -61,7 +61,7 @@ def big_result(rank: int, model, dataset, files, options: dict) -> None:
     [
         ("LLM4MSR_STAR", "dense"),
         ("LLM4MSR_STAR", "deferred_adam"),
-        ("AdaptDHM", "rowwise_adam"),
+        ("AdaptDHM", "rowwise_adagrad"),
         ("DCN", "sparse_adam"),  # has a table that never gets a gradient
     ],
 )

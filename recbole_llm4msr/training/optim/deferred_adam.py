@@ -31,9 +31,9 @@ class DeferredAdam(RowOptimizer):
     exact where :math:`\epsilon` is much smaller or larger than the square root, and close to it in
     between.
 
-    Call :meth:`update_before_reads` for the modules that read the tables, and :meth:`settle` before a table is
-    read in any other way (evaluation, a checkpoint). Postponed updates use the learning rate at
-    the time when they are applied.
+    Call :meth:`update_before_reads` for the modules that read the tables, and :meth:`settle` before
+    a table is read in any other way (evaluation, a checkpoint). Postponed updates use the learning
+    rate at the time when they are applied.
 
     Reference:
         Diederik P. Kingma and Jimmy Ba. "Adam: A Method for Stochastic Optimization." ICLR 2015,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers.kernels import tanh_
 from recbole_llm4msr.model.llm4msr.code import KnowledgeEncoder
 from recbole_llm4msr.model.llm4msr.generated import generated_weight
 from recbole_llm4msr.model.llm4msr.users import BatchUsers, per_row
@@ -43,7 +42,7 @@ class UserMetaLayer(nn.Module):
     ) -> torch.Tensor:
         """``(B, D), (B or G, K) -> (B, D)``."""
         # In place: on a CPU fresh memory for a batch costs more than working on it.
-        change = tanh_(self.weight(x, code, users).add_(per_row(self.bias(code), users)))
+        change = torch.tanh_(self.weight(x, code, users).add_(per_row(self.bias(code), users)))
         if torch.is_grad_enabled() or change.dtype != x.dtype:  # autocast computes in another
             return x + change
         return change.add_(x)

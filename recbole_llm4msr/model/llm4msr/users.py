@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers.kernels import SMALL, each_times, stable_order
+from recbole_llm4msr.model.layers.kernels import SMALL, matrix_per_row_times, stable_order
 
 #: How what a user's knowledge generates is computed: per row, once per user, or what is cheaper.
 PLANS = ("auto", "rows", "users")
@@ -122,11 +122,11 @@ def generated_times(
     if users is not None:
         matrices = generator(code).view(shape)
         if _copies_pay(matrices, users):
-            return each_times(users.spread(matrices), x)
+            return matrix_per_row_times(users.spread(matrices), x)
         return users.times(matrices, x)
     step = _CPU_ROWS if x.device.type == "cpu" else max(1, len(x))
     products = [
-        each_times(generator(part).view(shape), rows)
+        matrix_per_row_times(generator(part).view(shape), rows)
         for part, rows in zip(code.split(step), x.split(step), strict=True)
     ]
     return products[0] if len(products) == 1 else torch.cat(products)

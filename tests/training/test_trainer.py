@@ -47,7 +47,7 @@ def test_training_resumes_where_it_stopped(toy, tmp_path) -> None:
 
 def test_two_runs_of_one_second_keep_a_checkpoint_each(toy, tmp_path) -> None:
     first, second = (make(tmp_path, seed=seed)[0] for seed in (1, 2))
-    second.saved_model_file = second._unclaimed = first.saved_model_file
+    second.saved_model_file = second._unwritten_file = first.saved_model_file
     for trainer in (first, second, first):
         trainer._save_checkpoint(0)
     files = [Path(trainer.saved_model_file) for trainer in (first, second)]

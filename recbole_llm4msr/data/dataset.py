@@ -220,7 +220,7 @@ class MultiScenarioDataset(EncodedDataset):
         """Times of a split's rows, float64, not rounded; ``None`` without a time field."""
         return self.inter_feat.interaction.get(EXACT_TIME, self._times)
 
-    def set_times_aside(self) -> None:
+    def exclude_exact_times_from_batches(self) -> None:
         """Take the exact times out of the columns that batches are made of."""
         self._times = self.inter_feat.interaction.pop(EXACT_TIME, None)
 

@@ -1,4 +1,4 @@
-"""Multi-scenario models: the base, the backbones, and LLM4MSR around any of them."""
+"""Multi-scenario models: the base class, the backbones, and LLM4MSR around a backbone."""
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
 from recbole_llm4msr.model.catalogue import backbone_of, get_model, registered_models

@@ -209,7 +209,7 @@ class ScenarioTrainerMixin:
         """Resume RecBole's way, after the file has been checked.
 
         Raises:
-            FileNotFoundError, CheckpointError: The file is not a checkpoint, or holds other objects too.
+            FileNotFoundError, CheckpointError: The file is not a plain checkpoint.
             ValueError: Its embedding tables were trained by another optimiser.
         """
         check_choice(self.optimizer, compat.load_checkpoint(resume_file)["optimizer"])

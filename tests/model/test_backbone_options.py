@@ -84,7 +84,7 @@ def test_columns_hold_the_field(small):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("PPNet", {"prior_fields": ["user"]}, "prior_fields: 'user' is no field of the model"),
+        ("PPNet", {"prior_fields": ["user"]}, "prior_fields: 'user' is not a field of the model"),
         ("AdaSparse", {"pruner_form": "fussion"}, "pruner_form: 'fussion' is none of"),
         ("HAMUR", {"n_adapters": 4}, "n_adapters: 4 is not between 1 and the 3 layers"),
         ("HAMUR", {"n_adapters": 0}, "n_adapters: 0 is not between 1"),

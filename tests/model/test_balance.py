@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from recbole_llm4msr import data_preparation
-from recbole_llm4msr.model.losses import scenario_weights
+from recbole_llm4msr.model.scenario_loss import scenario_weights
 
 from .small import perturb
 
@@ -77,8 +77,8 @@ def test_balanced_weights():
         ({"fashon": 2}, "no scenario 'fashon' among beauty, fashion; did you mean fashion?"),
         ({"beauty": -1}, "beauty: -1 is below 0"),
         ({"beauty": float("nan")}, "beauty: nan is below 0 or not finite"),
-        ({"beauty": "2"}, "beauty: '2' is no number"),
-        ({"beauty": True}, "beauty: True is no number"),
+        ({"beauty": "2"}, "beauty: '2' is not a number"),
+        ({"beauty": True}, "beauty: True is not a number"),
     ],
 )
 def test_other_settings_are_refused(setting, message):

@@ -139,5 +139,5 @@ def test_a_model_scores_alike_by_every_plan(small, meta_rank, name) -> None:
 
 
 def test_an_unknown_plan_is_refused(small) -> None:
-    with pytest.raises(ValueError, match="meta_plan: 'row' is none of auto, rows, users"):
+    with pytest.raises(ValueError, match="meta_plan: 'row' is not one of auto, rows, users"):
         small.build("LLM4MSR_STAR", meta_plan="row")

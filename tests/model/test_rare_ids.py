@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recbole_llm4msr import get_trainer, load_data_and_model, run
-from recbole_llm4msr.model.shared_rows import SharedRows
+from recbole_llm4msr.model.rare_ids import SharedRows
 from tests.toy import toy_settings, write_toy
 
 
@@ -74,10 +74,10 @@ def test_without_it_nothing_changes(small) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"itm_id": 2}, "'itm_id' is no token field of the model; it has user_id"),
-        ({"price": 2}, "'price' is no token field"),
-        ({"item_id": "many"}, "'many' for item_id is no number of rows"),
-        (0, "0 for user_id is no number of rows"),
+        ({"itm_id": 2}, "'itm_id' is not a token field of the model; it has user_id"),
+        ({"price": 2}, "'price' is not a token field"),
+        ({"item_id": "many"}, "'many' for item_id is not a number of rows"),
+        (0, "0 for user_id is not a number of rows"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(small, given, message) -> None:

@@ -9,8 +9,8 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import ContextRecommender
 
-from recbole_llm4msr.model.scenario_loss import ScenarioLoss
 from recbole_llm4msr.model.rare_ids import share_rare_rows
+from recbole_llm4msr.model.scenario_loss import ScenarioLoss
 
 
 def no_logits(x: torch.Tensor) -> torch.Tensor:

@@ -59,7 +59,7 @@ def test_a_file_with_a_header_only_has_no_rows(write) -> None:
         (HEADER + "a\t1\tt\nb\tcheap\tt\n", r"a\.item, line 3, column price: 'cheap' is not a num"),
         ("item_id\tprice:float\n", r"line 1: column 'item_id' is not `field:type`"),
         ("item_id:int\n", r"line 1: column 'item_id:int' is not `field:type`"),
-        ("a:token\ta:float\n", r"line 1: the field 'a' stands there twice"),
+        ("a:token\ta:float\n", r"line 1: the field 'a' is listed twice"),
         ("", r"line 1"),
     ],
 )

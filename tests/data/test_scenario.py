@@ -20,7 +20,7 @@ def test_bins_without_labels_are_named_by_their_edges() -> None:
     ]
 
 
-def test_a_mapping_covers_every_value_or_says_which_it_lacks() -> None:
+def test_a_mapping_without_a_value_raises_and_names_it() -> None:
     rule = {"field": "gender", "mapping": {"F": "women", "M": "men"}}
     assert derive(pd.Series(["M", "F"]), rule).tolist() == ["men", "women"]
     with pytest.raises(ScenarioError, match="no entry for .*X"):

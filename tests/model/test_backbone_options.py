@@ -96,7 +96,7 @@ def test_columns_hold_the_field(small):
         ("AdaSparse", {"sparsity_range": [0.5, 0.2]}, "sparsity_range: [0.5, 0.2] is not"),
     ],
 )
-def test_options_that_cannot_be_meant_are_refused(name, options, message, small):
+def test_invalid_options_raise(name, options, message, small):
     with pytest.raises(ValueError) as error:
         small.build(name, **options)
     assert message in str(error.value)

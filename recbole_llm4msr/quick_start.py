@@ -20,7 +20,7 @@ from recbole_llm4msr.config.checks import check_outputs
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
 from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import backbone_of, get_model
-from recbole_llm4msr.model.shared_rows import share_rare_rows
+from recbole_llm4msr.model.rare_ids import share_rare_rows
 from recbole_llm4msr.pipeline import report
 from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.pipeline.processes import in_processes

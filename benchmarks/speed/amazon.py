@@ -21,7 +21,7 @@ def prepare(settings: Settings) -> dict[str, Any]:
     from speed.data import copy_dataset
 
     copy_dataset(settings.data, settings.data_path, DATASET)
-    from recbole_llm4msr.model.registry import registered_models
+    from recbole_llm4msr.model import registered_models
     from speed.build import config_of, dataset_of, loaders_of
 
     knowledge = {"knowledge": "random", "knowledge_path": settings.knowledge_path}

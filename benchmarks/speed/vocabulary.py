@@ -10,7 +10,7 @@ _IDS = (100_000, 1_000_000, 10_000_000)
 _MODELS = ("STAR", "LLM4MSR_STAR")
 _PLAIN = ("DeepFM", "DCNV2")  # RecBole's
 _MLP = {"mlp_hidden_size": [128, 64, 32]}
-_OPTIMIZERS = ("deferred_adam", "sparse_adam", "rowwise_adam", "dense")
+_OPTIMIZERS = ("deferred_adam", "sparse_adam", "dense")
 _WARM_UP = 3
 
 

@@ -15,6 +15,7 @@ from recbole_llm4msr.config import names
 from recbole_llm4msr.config.command_line import convert
 from recbole_llm4msr.config.keys import known_keys, properties_folder, recboles_files, unknown_keys
 from recbole_llm4msr.config.types import fault, types_of
+from recbole_llm4msr.util.missing_dataset import missing_dataset
 
 _HERE = "command line"
 
@@ -108,7 +109,7 @@ def _check_dataset(options: dict[str, str]) -> None:
     if dataset in (None, "ml-100k") or elsewhere or known.is_file():
         return
     if not _folder(options).is_dir():
-        raise names.missing_dataset(dataset, _folder(options))
+        raise missing_dataset(dataset, _folder(options))
 
 
 def _folder(options: dict[str, str]) -> Path:

@@ -1,4 +1,4 @@
-"""Which models and data sets there are, read from the names of files: nothing is imported."""
+"""Which models there are, read from the names of files: nothing is imported."""
 
 from __future__ import annotations
 
@@ -65,25 +65,6 @@ def check_model(name: str) -> None:
         f"model: there is no model {name!r}.{hint} "
         f"Multi-scenario models: {', '.join(own)}, each also as LLM4MSR_<Name>; besides them "
         "RecBole's own, the context-aware ones also as LLM4MSR_<Name>."
-    )
-
-
-def missing_dataset(name: str, folder: Path) -> FileNotFoundError:
-    """What is said of a data set whose folder is not there: what is there instead.
-
-    Args:
-        name: Name of the data set.
-        folder: The folder that was looked for.
-    """
-    parent = folder.parent
-    there = sorted({file.parent.name for file in parent.glob("*/*.inter")})
-    near = difflib.get_close_matches(name, [*there, "ml-100k"], n=1)
-    return FileNotFoundError(
-        f"dataset: there is no data set {name!r} in {parent.resolve()}"
-        + (f"; it has {', '.join(there)}" if there else "")
-        + (f". Did you mean {near[0]}?" if near else ".")
-        + " Set --data_path to the folder that holds the data set's folder, or convert raw files "
-        "with `python -m dataset_converters --help`."
     )
 
 

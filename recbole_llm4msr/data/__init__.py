@@ -1,4 +1,4 @@
-"""Scenario-aware data sets, their loaders and the view of them that knowledge is made from."""
+"""Data sets with scenarios, their loaders, and the training history that prompts are made of."""
 
 from recbole_llm4msr.data.atomic import AtomicFileError, read_atomic
 from recbole_llm4msr.data.creation import create_dataset, ensure_dataset

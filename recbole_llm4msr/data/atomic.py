@@ -1,7 +1,7 @@
-"""Atomic files, read by polars: fast, typed, and with an error that names the line.
+"""Read atomic files with polars: fast, typed, with errors that name the line.
 
 RecBole's own reader takes a minute for ten million rows, turns the words "null", "NA" and "nan"
-into missing values, and reports a broken line without saying which.
+into missing values, and reports a broken line without its number.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _TYPES = {"token": pl.String, "token_seq": pl.String, "float": pl.Float64, "floa
 
 
 class AtomicFileError(ValueError):
-    """An atomic file that cannot be read as what its header says."""
+    """An atomic file that does not match its header."""
 
 
 def read_header(path: Path, separator: str = "\t", encoding: str | None = None) -> dict[str, str]:
@@ -39,7 +39,7 @@ def read_header(path: Path, separator: str = "\t", encoding: str | None = None) 
                 f"{', '.join(_TYPES)}"
             )
         if field in header:
-            raise AtomicFileError(f"{path}, line 1: the field {field!r} stands there twice")
+            raise AtomicFileError(f"{path}, line 1: the field {field!r} is listed twice")
         header[field] = kind
     return header
 
@@ -50,13 +50,13 @@ def read_atomic(
     separator: str = "\t",
     encoding: str | None = None,
 ) -> pl.DataFrame:
-    """Read columns of an atomic file: texts as they stand, floats as numbers, empty as null.
+    """Read columns of an atomic file: texts unchanged, floats as numbers, empty cells as null.
 
     Args:
         path: The file.
         columns: Fields to read, in this order; all of them where ``None``.
-        separator: Between columns.
-        encoding: Of the file; UTF-8 where ``None``.
+        separator: Separator of columns.
+        encoding: Encoding of the file; UTF-8 where ``None``.
 
     Returns:
         A frame with the names of the fields (without their types).
@@ -74,33 +74,35 @@ def read_atomic(
         raise AtomicFileError(
             f"{path}: there is no column {', '.join(missing)}; it has {', '.join(header)}"
         )
-    above = _lines_above(path, encoding)
-    if above is None:
+    n_skipped = _lines_before_rows(path, encoding)
+    if n_skipped is None:
         return pl.DataFrame(schema={f: _TYPES[header[f]] for f in columns or header})
     try:
         frame = pl.read_csv(
             path,
             separator=separator,
             has_header=False,
-            skip_rows=above,
+            skip_rows=n_skipped,
             schema={field: _TYPES[kind] for field, kind in header.items()},
             columns=[list(header).index(field) for field in columns or header],
             quote_char=None,  # a quote is a character like any other in an atomic file
             encoding=encoding or "utf8",
         )
     except pl.exceptions.PolarsError as error:
-        raise AtomicFileError(_first_fault(path, header, separator, encoding, error)) from error
+        raise AtomicFileError(
+            _describe_first_error(path, header, separator, encoding, error)
+        ) from error
     if frame[:, -1].null_count():
         blank = _blank_lines(path, header, separator, encoding)
         if blank:
-            rows = [line - above - 1 for line in blank]
+            rows = [line - n_skipped - 1 for line in blank]
             kept = ~pl.int_range(frame.height, eager=True).is_in(rows)
             frame = frame.filter(kept)
     return frame.select(columns) if columns else frame
 
 
-def _lines_above(path: Path, encoding: str | None) -> int | None:
-    """Lines above the first row, the header and blank ones; ``None`` where there is no row."""
+def _lines_before_rows(path: Path, encoding: str | None) -> int | None:
+    """Number of lines before the first row (header, blank lines); ``None`` without rows."""
     with path.open(encoding=encoding or "utf-8") as file:
         lines = enumerate(file)
         next(lines)
@@ -110,9 +112,12 @@ def _lines_above(path: Path, encoding: str | None) -> int | None:
 def _blank_lines(
     path: Path, header: dict[str, str], separator: str, encoding: str | None
 ) -> list[int]:
-    """Lines with nothing on them, which are no rows; a line that is cut short is refused.
+    """Numbers of the blank lines, which are skipped.
 
-    Polars fills what a line lacks with nulls; a cut line must not pass as an empty value.
+    Polars fills missing columns with nulls; a truncated line must not pass as an empty value.
+
+    Raises:
+        AtomicFileError: A line has too few columns.
     """
     blank = []
     with path.open(encoding=encoding or "utf-8") as file:
@@ -120,19 +125,19 @@ def _blank_lines(
             if line == "\n":
                 blank.append(number)
                 continue
-            found = line.count(separator) + 1
-            if found < len(header):
+            n_columns = line.count(separator) + 1
+            if n_columns < len(header):
                 raise AtomicFileError(
-                    f"{path}, line {number}: {found} columns where the header has {len(header)}: "
-                    f"{line.rstrip()[:80]!r}"
+                    f"{path}, line {number}: {n_columns} columns where the header "
+                    f"has {len(header)}: {line.rstrip()[:80]!r}"
                 )
     return blank
 
 
-def _first_fault(
+def _describe_first_error(
     path: Path, header: dict[str, str], separator: str, encoding: str | None, error: Exception
 ) -> str:
-    """The first line that breaks the header's promise (slow, only called when there is one)."""
+    """Describe the first line that does not match the header (slow; only called on an error)."""
     with path.open(encoding=encoding or "utf-8", errors="replace") as file:
         for number, line in enumerate(file, start=1):
             if line == "\n":

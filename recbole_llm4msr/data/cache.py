@@ -1,7 +1,7 @@
-"""A data set as RecBole has processed it, kept as arrays that the next run maps into memory.
+"""Cache a processed data set as arrays that the next run maps into memory.
 
-The key says what the arrays were made of: the files (by size, time and content at both ends), every
-setting that a data set reads, and the versions. Another key is another folder; nothing is updated.
+The key is a hash of all inputs: the files (size, time and content at both ends), every setting that
+a data set reads, and the versions. Each key has its own folder; a folder is never updated.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ from recbole_llm4msr.data.folders import companion_folder
 from recbole_llm4msr.data.scenario import ScenarioNames
 from recbole_llm4msr.data.vocabulary import TokenIds
 
-#: Raised when the form of the files changes, or what reading and filtering make of a data set, so
-#: that what older versions have kept is not read.
+#: Version of the format. Increased when the files, or the result of reading and filtering, change,
+#: so that older caches are not read.
 _FORMAT = 2
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")
 _SETTINGS = (
     *("dataset", "numerical_features", "discretization", "encoding", "field_separator"),
-    # In RecBole's list only once a configuration has been made: one from a checkpoint never was.
+    # In RecBole's list only after a Config has been made; one from a checkpoint is loaded instead.
     *("SCENARIO_FIELD", "scenario_from"),
 )
 _EXCLUDED = ("preload_weight", "additional_feat_suffix")
 
 
 class DatasetCache:
-    """The kept form of one data set under one configuration.
+    """The cache of one data set under one configuration.
 
     Args:
-        config: Configuration; names the files and holds the settings.
+        config: Configuration, with the files and the settings.
     """
 
     def __init__(self, config) -> None:
@@ -65,13 +65,13 @@ class DatasetCache:
                 digest.update(content.read(_ENDS))
         return digest.hexdigest()[:32]
 
-    # -- keeping ---------------------------------------------------------------------------------
+    # -- writing -----------------------------------------------------------------------------------
 
     def store(self, dataset) -> None:
-        """Keep a processed data set; the folder appears complete or not at all.
+        """Write a processed data set; the folder is created atomically.
 
-        What cannot be kept as plain arrays (preloaded weights, discretised sequences) is not, and
-        the data set is read from its files every time.
+        A data set that does not fit in plain arrays (preloaded weights, discretised sequences) is
+        not cached, and is read from its files every time.
         """
         if any(self.config[key] for key in _EXCLUDED) or self.folder.exists():
             return
@@ -79,13 +79,13 @@ class DatasetCache:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
             temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder.parent))
         except OSError as error:
-            getLogger().warning("The data set is not kept for the next run: %s", error)
+            getLogger().warning("The data set is not cached for the next run: %s", error)
             return
         try:
             self._write(dataset, temporary)
             temporary.rename(self.folder)
         except (OSError, ValueError, TypeError) as error:
-            getLogger().warning("The data set is not kept for the next run: %s", error)
+            getLogger().warning("The data set is not cached for the next run: %s", error)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -128,10 +128,10 @@ class DatasetCache:
         np.save(f"{path}.npy", flat)
         np.save(f"{path}.lengths.npy", lengths)
 
-    # -- taking out ------------------------------------------------------------------------------
+    # -- reading -----------------------------------------------------------------------------------
 
     def restore(self, dataset) -> bool:
-        """Fill a data set from what is kept; ``False`` where nothing is, or it is damaged."""
+        """Fill a data set from the cache; ``False`` if there is none or it is damaged."""
         if not (self.folder / "state.json").is_file():
             return False
         try:
@@ -143,11 +143,11 @@ class DatasetCache:
                 field: self._read(f"tokens.{field}.npy") for field in set(state["tokens"].values())
             }
         except (OSError, ValueError, KeyError) as error:
-            getLogger().warning("%s is damaged and made anew: %s", self.folder, error)
+            getLogger().warning("%s is damaged and written again: %s", self.folder, error)
             shutil.rmtree(self.folder, ignore_errors=True)
             return False
         self._fill(dataset, state, feats, tokens)
-        os.utime(self.folder / "state.json")  # shows when it was last of use
+        os.utime(self.folder / "state.json")  # the time of last use
         return True
 
     @staticmethod
@@ -172,7 +172,7 @@ class DatasetCache:
             dataset.file_size_list = state["sizes"]
 
     def _read(self, name: str) -> np.ndarray:
-        # Mapped copy-on-write: whoever changes a column changes a copy of it.
+        # Mapped copy-on-write: a change to a column does not reach the file.
         return np.load(self.folder / name, mmap_mode="c", allow_pickle=False)
 
     def _read_feat(self, name: str, columns: dict[str, bool]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""From a configuration to a data set."""
+"""Create the data set of a configuration; download and convert it where it is missing."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from pathlib import Path
 import recbole.data
 from recbole.data.dataset import Dataset
 
-from recbole_llm4msr.config.names import missing_dataset
 from recbole_llm4msr.data.dataset import MultiScenarioDataset
+from recbole_llm4msr.util.missing_dataset import missing_dataset
 
 
 def create_dataset(config) -> Dataset:
-    """The data set of a configuration: ours for context-aware models, else RecBole's.
+    """Create the data set of a configuration: ours for context-aware models, else RecBole's.
 
     Raises:
-        FileNotFoundError: There is no such data set; the message names those there are.
+        FileNotFoundError: There is no such data set; the message names the existing ones.
     """
-    if not getattr(config, "multi_scenario", False):  # RecBole's own configuration has none
+    if not getattr(config, "multi_scenario", False):  # RecBole's Config lacks it
         return recbole.data.create_dataset(config)
     ensure_dataset(config)
     if config["dataset_save_path"]:
         getLogger().warning(
             "dataset_save_path: a saved data set with scenarios is not read again; dataset_cache "
-            "keeps what has been read"
+            "caches what has been read"
         )
-    # Fields that knowledge has added to a run before (a checkpoint's) are in none of the files.
+    # A checkpoint's configuration lists fields that knowledge added; no file has them.
     added = config["KNOWLEDGE_FIELDS"] or ()
     config["numerical_features"] = [f for f in config["numerical_features"] if f not in added]
     dataset = MultiScenarioDataset(config)
@@ -36,15 +36,15 @@ def create_dataset(config) -> Dataset:
 
 
 def ensure_dataset(config) -> bool:
-    """Download and convert a data set that is not there but known, or say what is there.
+    """Download and convert a data set whose folder is missing, if its yaml says how.
 
     Returns:
-        Whether the data set was made just now. It has brought a ``<name>.yaml`` then, which a
-        configuration made before has not read.
+        Whether the data set was made by this call. Its folder then has a ``<name>.yaml``, which an
+        earlier configuration has not read.
 
     Raises:
-        FileNotFoundError: It is not there and not known.
-        OSError: It is known, but could not be had; the message says how to go on by hand.
+        FileNotFoundError: It is missing and cannot be downloaded.
+        OSError: The download failed; the message says how to continue by hand.
     """
     folder = Path(config["data_path"])
     if folder.is_dir():

@@ -1,4 +1,4 @@
-"""RecBole's Dataset, with scenarios."""
+"""RecBole's Dataset with a scenario field, cached, with exact times and the training history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from recbole_llm4msr.data.vocabulary import TokenIds
 
 
 class MultiScenarioDataset(EncodedDataset):
-    """A RecBole data set whose every interaction belongs to a scenario.
+    """A RecBole data set in which every interaction belongs to a scenario.
 
     The scenario is a token field, ``SCENARIO_FIELD``, of the ``.inter`` file, or is derived from
     another field by ``scenario_from``. Its ids are those of the raw tokens in sorted order, from 1
@@ -28,8 +28,8 @@ class MultiScenarioDataset(EncodedDataset):
 
     Attributes:
         scenario_field: Name of the scenario field, ``None`` for a data set without scenarios.
-        knowledge: What :func:`recbole_llm4msr.data_preparation` made for the training split, or
-            ``None``.
+        knowledge: The knowledge that :func:`recbole_llm4msr.data_preparation` made for the training
+            split, or ``None``.
 
     Raises:
         ScenarioError: There is no scenario field, or a row without a scenario.
@@ -39,11 +39,11 @@ class MultiScenarioDataset(EncodedDataset):
     knowledge = None
     _times: torch.Tensor | None = None
 
-    #: What people call the scenarios.
+    #: Names and descriptions of the scenarios.
     names = ScenarioNames({}, {})
 
     def _from_scratch(self) -> None:
-        """RecBole's reading and processing, unless an earlier run kept the result."""
+        """Read the cache of an earlier run, else read and process RecBole's way and write it."""
         if not self.config["dataset_cache"]:
             super()._from_scratch()
             return
@@ -51,7 +51,7 @@ class MultiScenarioDataset(EncodedDataset):
         self._get_preset()
         self._get_field_from_config()
         if cache.restore(self):
-            self.logger.info(f"The processed data set is taken from {cache.folder}")
+            self.logger.info(f"The processed data set is read from {cache.folder}")
             return
         super()._from_scratch()
         cache.store(self)
@@ -62,7 +62,7 @@ class MultiScenarioDataset(EncodedDataset):
         if self.scenario_field is not None and self.config["scenario_from"]:
             check_rule(self.config["scenario_from"])
 
-    # -- finding the scenarios -------------------------------------------------------------------
+    # -- reading the scenarios ---------------------------------------------------------------------
 
     def _load_data(self, token: str, dataset_path: str) -> None:
         super()._load_data(token, dataset_path)
@@ -98,7 +98,7 @@ class MultiScenarioDataset(EncodedDataset):
             )
 
     def _derive_scenario(self, rule: dict) -> None:
-        """Add the scenario to the interactions, from a field of theirs, their users or items."""
+        """Add a scenario field, derived from a field of the interactions, users or items."""
         field = rule["field"]
         if self.scenario_field in self.field2source:
             raise ScenarioError(
@@ -114,7 +114,7 @@ class MultiScenarioDataset(EncodedDataset):
             values = self.inter_feat[field]
         else:
             if self.benchmark_filename_list is None:
-                # What RecBole is to drop later has nothing to derive a scenario from.
+                # Rows that RecBole would drop later have no value to derive a scenario from.
                 self._filter_inter_by_user_or_item()
             side = self.user_feat if key == self.uid_field else self.item_feat
             lost = self.inter_feat[key][~self.inter_feat[key].isin(side[key])].unique()
@@ -162,7 +162,7 @@ class MultiScenarioDataset(EncodedDataset):
         )
 
     def _change_feat_format(self) -> None:
-        """RecBole's tensors, and for the knowledge the times in full precision."""
+        """Convert to RecBole's tensors and keep the times in full precision, for prompts."""
         timed = self.scenario_field is not None and self.time_field in self.inter_feat
         times = self.inter_feat[self.time_field].to_numpy(np.float64, copy=True) if timed else None
         super()._change_feat_format()
@@ -170,10 +170,10 @@ class MultiScenarioDataset(EncodedDataset):
             self.inter_feat.update(Interaction({EXACT_TIME: torch.from_numpy(times)}))
 
     def build(self) -> list[MultiScenarioDataset]:
-        """RecBole's splits.
+        """Make RecBole's splits.
 
         Raises:
-            ValueError: They are to be made by time, and there is none.
+            ValueError: The splits need a time field, and there is none.
         """
         ordered = self.config["eval_args"]["order"] == "TO" and not self.benchmark_filename_list
         if ordered and self.time_field not in self.inter_feat:
@@ -184,7 +184,7 @@ class MultiScenarioDataset(EncodedDataset):
             )
         return super().build()
 
-    # -- naming the scenarios --------------------------------------------------------------------
+    # -- scenario names ----------------------------------------------------------------------------
 
     @property
     def scenario_tokens(self) -> list[str]:
@@ -200,7 +200,7 @@ class MultiScenarioDataset(EncodedDataset):
 
     @property
     def scenario_names(self) -> list[str]:
-        """Names of the scenarios for people, in id order: the raw token where there is none."""
+        """Display names of the scenarios in id order; the raw token where there is none."""
         return [self.names.names.get(token, token) for token in self.scenario_tokens]
 
     @property
@@ -208,7 +208,7 @@ class MultiScenarioDataset(EncodedDataset):
         """A sentence on every scenario, in id order, empty where there is none."""
         return [self.names.descriptions.get(token, "") for token in self.scenario_tokens]
 
-    # -- the door to knowledge -------------------------------------------------------------------
+    # -- for prompts -------------------------------------------------------------------------------
 
     def raw_tokens(self, field: str, ids: np.ndarray) -> pl.Series:
         """Raw tokens of the ids of a field, as a column of strings; null for the padding id."""
@@ -217,11 +217,11 @@ class MultiScenarioDataset(EncodedDataset):
 
     @property
     def exact_times(self) -> torch.Tensor | None:
-        """Times of a split's rows, float64, not rounded; ``None`` without a time field."""
+        """Times of a split's rows in float64, not rounded; ``None`` without a time field."""
         return self.inter_feat.interaction.get(EXACT_TIME, self._times)
 
-    def set_times_aside(self) -> None:
-        """Take the exact times out of the columns that batches are made of."""
+    def exclude_exact_times_from_batches(self) -> None:
+        """Move the exact times out of the columns that become batches."""
         self._times = self.inter_feat.interaction.pop(EXACT_TIME, None)
 
     def training_history(self) -> TrainingHistory:

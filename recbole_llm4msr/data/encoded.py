@@ -1,8 +1,8 @@
-"""RecBole's Dataset, read and numbered without a Python string per token.
+"""RecBole's Dataset with token columns encoded while reading, without a Python string per row.
 
-RecBole 1.2.1 keeps the token of every row as a Python string until all are numbered. Here a token
-column is encoded as it is read: integers that say which of the column's texts a row has. Ids, types
-and columns that come of it are RecBole's own.
+RecBole 1.2.1 keeps the token of every row as a Python string until ids are assigned. Here a token
+column becomes integer codes of its distinct texts as it is read. The resulting ids, types and
+columns are those of RecBole.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ class EncodedDataset(Dataset):
 
     def _load_data(self, token: str, dataset_path: str) -> None:
         super()._load_data(token, dataset_path)
-        self._settle_keys()
+        self._unify_key_types()
 
-    def _settle_keys(self) -> None:
-        """Users and items that are numbers in one file and texts in another become texts."""
+    def _unify_key_types(self) -> None:
+        """Make user and item columns texts where they are numbers in only one of two files."""
         for key, side in ((self.uid_field, self.user_feat), (self.iid_field, self.item_feat)):
             feats = [
                 feat
@@ -70,7 +70,7 @@ class EncodedDataset(Dataset):
             return None
         frame = read_atomic(path, fields, separator, self.config["encoding"])
         columns = {}
-        for field in fields:  # a column that has been encoded is let go of
+        for field in fields:  # frees a column once it is encoded
             values = frame.drop_in_place(field)
             columns[field] = self._column(field, header[field], values, source)
         return pd.DataFrame(columns, copy=False)
@@ -78,7 +78,7 @@ class EncodedDataset(Dataset):
     def _column(
         self, field: str, kind: str, values: pl.Series, source: FeatureSource | str
     ) -> np.ndarray | pd.Categorical | list[np.ndarray]:
-        """One column as RecBole keeps it, its properties noted."""
+        """Convert one column to RecBole's form and record its properties."""
         ftype = FeatureType(kind)
         if source != "link":
             self.field2source[field] = source
@@ -103,7 +103,7 @@ class EncodedDataset(Dataset):
         return [row[:limit] for row in rows]
 
     def _stays_text(self, field: str) -> bool:
-        """Whether a token field's texts are looked at, or joined, before there are ids."""
+        """Whether the texts of a token field are read, or joined, before ids are assigned."""
         return bool(self.benchmark_filename_list) or field in (self.config["val_interval"] or ())
 
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
@@ -119,7 +119,7 @@ class EncodedDataset(Dataset):
     # -- filtering and numbering -----------------------------------------------------------------
 
     def _filter_inter_by_user_or_item(self) -> None:
-        """RecBole's filter, where it has anything to drop: it copies every column."""
+        """RecBole's filter, skipped where it would drop nothing, as it copies every column."""
         sides = [(self.uid_field, self.user_feat), (self.iid_field, self.item_feat)]
         pairs = [(self.inter_feat[key], side[key]) for key, side in sides if side is not None]
         encoded = all(isinstance(c.dtype, pd.CategoricalDtype) for pair in pairs for c in pair)
@@ -128,13 +128,13 @@ class EncodedDataset(Dataset):
             super()._filter_inter_by_user_or_item()
 
     def _filter_by_inter_num(self) -> None:
-        """RecBole's filter, where it can drop anything: it counts rows one by one in Python."""
+        """RecBole's filter, skipped where it can drop nothing, as it counts rows in Python."""
         intervals = [self.config[f"{side}_inter_num_interval"] for side in ("user", "item")]
         if any(interval not in (None, "[0,inf)") for interval in intervals):
             super()._filter_by_inter_num()
 
     def _remap(self, remap_list: list[tuple]) -> None:
-        """RecBole's ids, from the codes where all columns are encoded."""
+        """Assign RecBole's ids, from the codes where all columns are encoded."""
         encoded = [
             (feat, field)
             for feat, field, _ in remap_list

@@ -1,4 +1,4 @@
-"""Where files that belong to a data set, but are none of its own, are kept."""
+"""The folders for files derived from a data set (cache, knowledge): beside it where writable."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def companion_folder(data_path: str | Path | None, dataset: str, name: str) -> Path:
-    """The folder ``name`` of a data set: beside its files, or below the current folder.
+    """Choose the folder ``name`` of a data set: beside its files, or below the current folder.
 
     Beside its files unless they cannot be written to or lie inside an installed package (RecBole's
     ml-100k); then it is ``dataset/<dataset>/<name>`` here.
@@ -21,7 +21,7 @@ def companion_folder(data_path: str | Path | None, dataset: str, name: str) -> P
 
 
 def _writable(folder: Path) -> bool:
-    """Look and try: a superuser may write anywhere, but a folder marked read-only means it."""
+    """Check the mode and try to write: root may write to a folder that is marked read-only."""
     if not folder.is_dir() or not folder.stat().st_mode & 0o222:
         return False
     try:

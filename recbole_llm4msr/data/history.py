@@ -1,4 +1,4 @@
-"""What knowledge may see of a data set: its training rows, in raw tokens, and nothing else."""
+"""The training split in raw tokens with item texts: the only data that prompts may use."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ EXACT_TIME = "exact_time"
 class TrainingHistory:
     """The training split in raw tokens, with the texts that its items carry.
 
-    This is the one door between data and knowledge. It is built from the training split alone,
-    so whatever a prompt or a statistic is made of cannot come from validation or test rows.
+    Knowledge reads data through this class only. It is built from the training split alone, so
+    that no prompt or statistic can contain validation or test rows.
 
     Attributes:
         dataset: Name of the data set.
@@ -37,7 +37,7 @@ class TrainingHistory:
             last those that the ``.item`` file does not have.
         item_tokens: Raw tokens of all items of the data set in id order, without the padding id.
         scenarios: Raw tokens of the scenarios in id order, without the padding id.
-        scenario_names: A name for people for each scenario, same order.
+        scenario_names: A display name for each scenario, same order.
         scenario_descriptions: A sentence on each scenario, empty where there is none.
         profiles: Profile columns (str) of the users with their raw token in ``user``, or ``None``.
     """
@@ -54,13 +54,13 @@ class TrainingHistory:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over exactly the rows, texts, names and profiles a prompt can be made of."""
+        """SHA-256 of exactly the rows, texts, names and profiles that a prompt can use."""
         digest = hashlib.sha256()
         frames = [frame for frame in (self.rows, self.items, self.profiles) if frame is not None]
         for column in (column for frame in frames for column in frame):
             digest.update(column.name.encode() + b"\x1e")
             if column.dtype == pl.String:
-                # The values themselves, so that other versions of polars find the same.
+                # The values themselves, so that every version of polars gives the same hash.
                 digest.update("\x1f".join(column.fill_null("\x00")).encode() + b"\x1e")
             else:
                 digest.update(column.is_null().to_numpy().tobytes())
@@ -76,7 +76,7 @@ class TrainingHistory:
 
 
 def history_of(split: Dataset) -> TrainingHistory:
-    """The rows of a training split in raw tokens.
+    """Convert a training split to raw tokens.
 
     Item texts and user profiles are read from the atomic files by raw token, so that they need not
     be model features, and words such as "null" stay words.
@@ -86,7 +86,7 @@ def history_of(split: Dataset) -> TrainingHistory:
     columns = {name: split.raw_tokens(field, feat[field].numpy()) for name, field in fields.items()}
     n_rows = len(split.inter_feat)
     times = [None] * n_rows if split.exact_times is None else split.exact_times.numpy()
-    # Without labels, what is recorded has happened, as in RecBole's negative sampling.
+    # Without labels every row is positive, as in RecBole's negative sampling.
     labels = feat[split.label_field].numpy() if split.label_field in feat else [1.0] * n_rows
     rows = pl.DataFrame(
         {
@@ -115,14 +115,14 @@ def history_of(split: Dataset) -> TrainingHistory:
 
 
 def field_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    """A setting that lists fields, where one alone or ``a,b`` may stand for a list."""
+    """Parse a setting that lists fields: a list, one name, or ``a,b``."""
     if isinstance(given, str):
         given = [part.strip() for part in given.strip("[]").split(",") if part.strip()]
     return tuple(str(field) for field in given or ())
 
 
 def _items(split: Dataset, seen: pl.DataFrame) -> pl.DataFrame:
-    """What the ``.item`` file says of the items in the column ``item`` of ``seen``.
+    """Read the ``.item`` file's texts of the items in the column ``item`` of ``seen``.
 
     Its columns are ``item_text_fields``, without a choice all texts (``token_seq``), and
     ``item_category_field``.
@@ -135,11 +135,14 @@ def _items(split: Dataset, seen: pl.DataFrame) -> pl.DataFrame:
         fields = tuple(field for field, kind in header.items() if kind == "token_seq")
     named = [*fields, *filter(None, [config["item_category_field"]])]
     by = "item_text_fields, item_category_field"
-    found = _texts(split, "item", key, list(dict.fromkeys(named)), by)
-    if found is None:
+    item_texts = _texts(split, "item", key, list(dict.fromkeys(named)), by)
+    if item_texts is None:
         return seen
     return pl.concat(
-        [found.join(seen, on="item", how="semi"), seen.join(found, on="item", how="anti")],
+        [
+            item_texts.join(seen, on="item", how="semi"),
+            seen.join(item_texts, on="item", how="anti"),
+        ],
         how="diagonal",
     )
 
@@ -154,19 +157,19 @@ def _texts(
     """Columns of the ``.item`` or ``.user`` file, the raw token in column ``suffix``.
 
     Raises:
-        AtomicFileError: A field is not there, or tells nothing but the key; ``named_by`` is the
-            option that names it.
+        AtomicFileError: A field does not exist, or is the key; ``named_by`` is the option that
+            names it.
     """
     if not fields:
         return None
     options = (split.config["field_separator"], split.config["encoding"])
     path = _file(split, suffix)
-    there = [field for field in read_header(path, *options) if field != key]
+    columns = [field for field in read_header(path, *options) if field != key]
     for field in fields:
-        if field not in there:
+        if field not in columns:
             raise AtomicFileError(
                 f"{named_by}: {path}: there is no column {field} beside the key; it has "
-                f"{', '.join(there)}"
+                f"{', '.join(columns)}"
             )
     frame = read_atomic(path, [key, *fields], *options)
     return (

@@ -1,21 +1,21 @@
-"""Labels that are none are refused before anything is trained on them, or told of them."""
+"""Check labels before training: a label is 0 or 1."""
 
 from __future__ import annotations
 
 from recbole.data.dataset import Dataset
 
-#: Metrics that take a label for a class.
+#: Metrics that read a label as a class.
 _OF_CLASSES = {"auc", "gauc", "logloss"}
 
 _REMEDY = "make labels of another field (threshold: {rating: 4}), or name theirs (LABEL_FIELD)"
 
 
 def check_labels(dataset: Dataset) -> None:
-    """Look at the labels of a data set that has been read.
+    """Check the labels of a data set that has been read.
 
     Raises:
-        ValueError: Rows with labels are to be evaluated and there are none, or a label is neither
-            0 nor 1 although a metric takes it for a class.
+        ValueError: Evaluation needs labels and there are none, or a label is neither 0 nor 1 while
+            a metric reads it as a class.
     """
     config, field, rows = dataset.config, dataset.label_field, dataset.inter_feat
     if field not in rows:
@@ -28,8 +28,8 @@ def check_labels(dataset: Dataset) -> None:
         return
     others = set(rows[field].unique()) - {0, 1}
     if others and _OF_CLASSES & {metric.lower() for metric in config["metrics"]}:
-        found = ", ".join(str(value) for value in sorted(others)[:5])
+        values = ", ".join(str(value) for value in sorted(others)[:5])
         raise ValueError(
-            f"LABEL_FIELD: {field} holds {found}, and a label is 0 or 1. If these are ratings, "
+            f"LABEL_FIELD: {field} holds {values}, and a label is 0 or 1. If these are ratings, "
             f"{_REMEDY}."
         )

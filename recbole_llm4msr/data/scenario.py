@@ -1,4 +1,4 @@
-"""Scenarios: where they come from when no column holds them, and what they are called."""
+"""Derive scenarios from another field (``scenario_from``), and read their names."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _KEYS = {"field", "bins", "mapping", "labels", "names", "descriptions"}
 
 
 class ScenarioError(ValueError):
-    """A scenario field that is missing, empty, or cannot be derived as the settings say."""
+    """A scenario field that is missing, empty, or cannot be derived by ``scenario_from``."""
 
 
 @dataclass(frozen=True)
 class ScenarioNames:
-    """What people call the scenarios: raw token to name, raw token to a sentence on it."""
+    """Names and descriptions of scenarios: raw token to name, raw token to a sentence."""
 
     names: dict[str, str]
     descriptions: dict[str, str]
@@ -29,7 +29,7 @@ class ScenarioNames:
     def read(
         cls, path: Path, field: str, separator: str, encoding: str | None = None
     ) -> ScenarioNames:
-        """Read the optional ``<name>.scenario`` file; no file, no names.
+        """Read the ``<name>.scenario`` file; without a file there are no names.
 
         Raises:
             ScenarioError: The file lacks the column of the scenario's token.
@@ -67,14 +67,14 @@ def _labels(rule: dict[str, Any]) -> list[str]:
 
 
 def check_rule(rule: dict[str, Any]) -> None:
-    """Refuse a ``scenario_from`` rule that does not say how to derive a scenario.
+    """Check that a ``scenario_from`` rule is complete.
 
     Raises:
         ScenarioError: A key is unknown or missing, or the numbers of bins and labels disagree.
     """
     if not isinstance(rule, dict):
         raise ScenarioError(
-            f"scenario_from: {rule!r} is no mapping; write {{field: age, bins: [24, 35]}} or "
+            f"scenario_from: {rule!r} is not a mapping; write {{field: age, bins: [24, 35]}} or "
             "{field: gender, mapping: {F: women, M: men}}"
         )
     unknown = set(rule) - _KEYS
@@ -85,9 +85,9 @@ def check_rule(rule: dict[str, Any]) -> None:
     if "bins" in rule:
         bins = rule["bins"]
         if not isinstance(bins, list | tuple) or not all(isinstance(b, int | float) for b in bins):
-            raise ScenarioError(f"scenario_from: bins are a list of numbers, not {bins!r}")
+            raise ScenarioError(f"scenario_from: bins must be a list of numbers, not {bins!r}")
         if not bins or sorted(set(bins)) != list(bins):
-            raise ScenarioError(f"scenario_from: bins have to rise, got {bins}")
+            raise ScenarioError(f"scenario_from: bins must increase, got {bins}")
         if "labels" in rule and len(rule["labels"]) != len(bins) + 1:
             raise ScenarioError(
                 f"scenario_from: {len(bins)} bins make {len(bins) + 1} scenarios, "
@@ -108,20 +108,20 @@ def derive(values: pd.Series, rule: dict[str, Any]) -> pd.Series:
         rule: The checked ``scenario_from`` setting.
 
     Raises:
-        ScenarioError: A value is missing, no number (bins), or not in the mapping.
+        ScenarioError: A value is missing, not a number (bins), or not in the mapping.
     """
     field = rule["field"]
     if "mapping" in rule:
         scenario = values.map({str(k): str(v) for k, v in rule["mapping"].items()})
-        lost = values[scenario.isna()].unique()[:5]
-        if len(lost):
+        unmapped = values[scenario.isna()].unique()[:5]
+        if len(unmapped):
             raise ScenarioError(
-                f"scenario_from: the mapping of {field} has no entry for {list(lost)}"
+                f"scenario_from: the mapping of {field} has no entry for {list(unmapped)}"
             )
         return scenario
     numbers = pd.to_numeric(values, errors="coerce")
-    lost = values[numbers.isna()].unique()[:5]
-    if len(lost):
-        raise ScenarioError(f"scenario_from: bins need numbers, {field} holds {list(lost)}")
+    unmapped = values[numbers.isna()].unique()[:5]
+    if len(unmapped):
+        raise ScenarioError(f"scenario_from: bins need numbers, {field} holds {list(unmapped)}")
     edges = [-float("inf"), *rule["bins"], float("inf")]
     return pd.cut(numbers, edges, labels=_labels(rule)).astype(str).astype(object)

@@ -1,4 +1,4 @@
-"""Token columns as codes into a vocabulary, so that no Python string is made per row."""
+"""Encode token columns as integer codes, and assign RecBole's ids to the codes."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ import polars as pl
 
 
 def encode(values: pl.Series, as_numbers: bool = True) -> pd.Categorical:
-    """A text column as codes and its distinct values; missing texts have the code -1.
+    """Encode a text column as codes and its distinct values; missing texts have the code -1.
 
     Args:
         values: The column.
-        as_numbers: Whether texts that are integers, all of them, may become integers: a million of
-            these are told apart in a tenth of the time. :func:`texts` gives the texts back.
+        as_numbers: Whether a column of integers only may be encoded as integers, in a tenth of the
+            time. :func:`texts` gives the texts back.
     """
     numbers = _integers(values) if as_numbers else None
     if numbers is None:
         tokens = values.drop_nulls().unique(maintain_order=True)
         codes = values.cast(pl.Enum(tokens)).to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
         return pd.Categorical.from_codes(codes, categories=tokens.to_numpy())
-    found, tokens = pd.factorize(numbers.drop_nulls().to_numpy())
+    token_codes, tokens = pd.factorize(numbers.drop_nulls().to_numpy())
     codes = np.full(len(values), -1, dtype=np.int32)
-    codes[values.is_not_null().to_numpy()] = found
+    codes[values.is_not_null().to_numpy()] = token_codes
     return pd.Categorical.from_codes(codes, categories=tokens)
 
 
 def _integers(values: pl.Series) -> pl.Series | None:
-    """The numbers that texts are, if each is written as its number is ("7", never "07")."""
+    """The texts as integers, if each is written as its integer is ("7", not "07")."""
     numbers = values.cast(pl.Int64, strict=False)
     if numbers.null_count() != values.null_count() or not (numbers.cast(pl.String) == values).all():
         return None
@@ -37,12 +37,12 @@ def _integers(values: pl.Series) -> pl.Series | None:
 
 
 def texts(column: pd.Categorical) -> pd.Categorical:
-    """An encoded column whose values are texts, whatever :func:`encode` has made of them."""
+    """The same column with texts as values, where :func:`encode` has made integers."""
     return column.rename_categories(column.categories.astype(str))
 
 
 def number(columns: Sequence[pd.Categorical]) -> tuple[list[np.ndarray], np.ndarray]:
-    """Number the tokens of columns that share an id space as RecBole does.
+    """Assign ids to the tokens of columns that share an id space, as RecBole does.
 
     Ids start at 1, in the order in which the tokens appear in the columns, one column after the
     other; 0 is for missing values.
@@ -62,10 +62,10 @@ def number(columns: Sequence[pd.Categorical]) -> tuple[list[np.ndarray], np.ndar
         new = place < 0
         place[new] = len(vocabulary) + np.arange(new.sum())
         vocabulary = vocabulary.append(column.categories[new])
-        codes.append(np.append(place, -1)[column.codes])  # the code -1 finds the -1 at the end
+        codes.append(np.append(place, -1)[column.codes])  # the code -1 selects the -1 at the end
     joined = np.concatenate(codes)
     ends = np.cumsum([len(part) for part in codes])[:-1]
-    if _appear_in_order(joined, len(vocabulary)):  # as codes do that no row has been dropped of
+    if _appear_in_order(joined, len(vocabulary)):  # if no row has been dropped
         return np.split(joined.astype(np.int64) + 1, ends), _by_id(vocabulary)
     present = joined >= 0
     ids = np.zeros(len(joined), dtype=np.int64)
@@ -75,7 +75,7 @@ def number(columns: Sequence[pd.Categorical]) -> tuple[list[np.ndarray], np.ndar
 
 
 def _appear_in_order(codes: np.ndarray, n: int) -> bool:
-    """Whether all of 0 .. n - 1 are there and nothing else, each after the smaller ones."""
+    """Whether the codes are exactly 0 .. n - 1, each first used after the smaller ones."""
     if not len(codes) or codes.min() < 0:
         return False
     highest = np.maximum.accumulate(codes)
@@ -83,7 +83,7 @@ def _appear_in_order(codes: np.ndarray, n: int) -> bool:
 
 
 def covered(column: pd.Categorical, keys: pd.Categorical) -> bool:
-    """Whether no value of an encoded column is missing, and all are among those of another."""
+    """Whether an encoded column has no missing value, and all its values are in ``keys``."""
     wanted, there = _used(column), _used(keys)
     if wanted[-1]:
         return False
@@ -91,7 +91,7 @@ def covered(column: pd.Categorical, keys: pd.Categorical) -> bool:
 
 
 def _used(column: pd.Categorical) -> np.ndarray:
-    """Which categories occur, and behind them whether a value is missing."""
+    """Which categories occur, and as the last element whether a value is missing."""
     used = np.zeros(len(column.categories) + 1, dtype=bool)
     used[column.codes] = True  # the code -1 marks the last
     return used
@@ -105,7 +105,7 @@ def _by_id(values: pd.Index) -> np.ndarray:
 
 
 class TokenIds(Mapping):
-    """The id of every token of a field: a dict that is only made when somebody asks.
+    """The id of every token of a field: a dict that is built at the first lookup.
 
     Args:
         tokens: Tokens by id.
@@ -115,13 +115,13 @@ class TokenIds(Mapping):
         self._tokens = tokens
         self._ids: dict[str, int] | None = None
 
-    def _made(self) -> dict[str, int]:
+    def _dict(self) -> dict[str, int]:
         if self._ids is None:
             self._ids = {token: i for i, token in enumerate(self._tokens)}
         return self._ids
 
     def __getitem__(self, token: str) -> int:
-        return self._made()[token]
+        return self._dict()[token]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._tokens)

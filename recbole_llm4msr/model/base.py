@@ -1,4 +1,4 @@
-"""The base of every multi-scenario model: rows become vectors, vectors become one logit each."""
+"""The base class of multi-scenario models: embed rows, score them, compute loss and prediction."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import ContextRecommender
 
-from recbole_llm4msr.model.losses import ScenarioLoss
-from recbole_llm4msr.model.shared_rows import share_rare_rows
+from recbole_llm4msr.model.rare_ids import share_rare_rows
+from recbole_llm4msr.model.scenario_loss import ScenarioLoss
 
 
 def no_logits(x: torch.Tensor) -> torch.Tensor:
-    """Logits of a batch without rows, ``(0, D) -> (0,)``, through which gradients reach ``x``.
+    """Logits of an empty batch, ``(0, D) -> (0,)``, with a gradient path to ``x``.
 
-    Layers are not run on it: a mean over no rows (batch normalisation, a penalty) is not a number.
+    Layers are skipped: a mean over no rows (batch normalisation, a penalty) is NaN.
     """
     return x.sum(dim=1)
 
@@ -30,7 +30,7 @@ class MultiScenarioRecommender(ContextRecommender):
     .. math::
         x = \mathrm{embed}(row), \qquad \hat y = \sigma(\mathrm{score}(x, s))
 
-    The split in two is what lets meta layers stand between the embedding and the backbone.
+    With embedding and scoring apart, LLM4MSR can put meta layers between them.
 
     Args:
         config: Configuration; reads ``SCENARIO_FIELD``, ``LABEL_FIELD`` and ``embedding_size``.
@@ -40,18 +40,18 @@ class MultiScenarioRecommender(ContextRecommender):
 
     #: A yaml of default values for backbones that live outside this package.
     config_file: ClassVar[Path | None] = None
-    #: Whether RecBole's first-order term is part of the model.
+    #: Whether the model has RecBole's first-order term.
     uses_first_order: ClassVar[bool] = False
 
     def __init__(self, config, dataset) -> None:
         if config["SCENARIO_FIELD"] is None:
             raise ValueError(
                 f"{type(self).__name__} needs a configuration made by recbole_llm4msr.Config: this "
-                "one names no SCENARIO_FIELD"
+                "one has no SCENARIO_FIELD"
             )
         super().__init__(config, dataset)
-        # RecBole's parent makes a first-order term that only factorisation machines use; left in
-        # place it would be a parameter of the size of the vocabulary that never gets a gradient.
+        # Only factorisation machines use RecBole's first-order term; elsewhere it would be a
+        # parameter of the size of the vocabulary that never gets a gradient.
         if not self.uses_first_order:
             del self.first_order_linear
         share_rare_rows(self, config, dataset)
@@ -72,7 +72,7 @@ class MultiScenarioRecommender(ContextRecommender):
         """Columns of an embedded row that hold the embedding of a field.
 
         Raises:
-            ValueError: There is no such field among those of the model.
+            ValueError: The model does not have this field.
         """
         fields = [  # in the order of RecBole's embedding
             *self.token_seq_field_names,
@@ -81,19 +81,19 @@ class MultiScenarioRecommender(ContextRecommender):
             *self.float_field_names,
         ]
         if field not in fields:
-            raise ValueError(f"{field!r} is no field of the model; it has {', '.join(fields)}")
+            raise ValueError(f"{field!r} is not a field of the model; it has {', '.join(fields)}")
         start = fields.index(field) * self.embedding_size
         return slice(start, start + self.embedding_size)
 
     def scenario_of(self, interaction: Interaction) -> torch.Tensor:
         """Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
 
-        RecBole keeps id 0 of every token field for padding; no row of data carries it.
+        RecBole reserves id 0 of every token field for padding; no row has it.
         """
         return interaction[self.SCENARIO] - 1
 
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
-        """Score embedded rows. Pure, and row by row: a logit depends on its own row alone.
+        """Score embedded rows. A pure function; a row's logit does not depend on other rows.
 
         Args:
             x: Embedded rows, shape ``(B, input_size)``.
@@ -102,22 +102,22 @@ class MultiScenarioRecommender(ContextRecommender):
         Returns:
             One logit a row, shape ``(B,)``.
         """
-        raise NotImplementedError(f"{type(self).__name__} has to define score(x, scenario)")
+        raise NotImplementedError(f"{type(self).__name__} must define score(x, scenario)")
 
     def forward(self, interaction: Interaction) -> torch.Tensor:
-        """Logits of a batch, shape ``(B,)``; :meth:`score` does not run without rows."""
+        """Logits of a batch, shape ``(B,)``; an empty batch skips :meth:`score`."""
         x = self.embed(interaction)  # (B, D)
         return self.score(x, self.scenario_of(interaction)) if len(x) else no_logits(x)
 
     def loss_of(self, logit: torch.Tensor, interaction: Interaction) -> torch.Tensor:
-        """The loss of a batch with these logits, a scalar; LLM4MSR calls it with its own logits.
+        """The loss of a batch given its logits, a scalar; LLM4MSR passes the sum of all its logits.
 
         A backbone whose paper adds a term to the binary cross entropy adds it here.
         """
         return self.loss(logit, interaction[self.LABEL], self.scenario_of(interaction))
 
     def batch_loss(self, logit: torch.Tensor, interaction: Interaction) -> torch.Tensor:
-        """:meth:`loss_of` these logits, and zero, with a gradient, for a batch without rows."""
+        """:meth:`loss_of` these logits; zero, with a gradient path, for an empty batch."""
         return self.loss_of(logit, interaction) if len(logit) else logit.sum()
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:

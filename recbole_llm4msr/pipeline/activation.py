@@ -35,6 +35,7 @@ _LIGHT = frozenset(
         "pipeline",
         "pipeline.activation",
         "util",
+        "util.missing_dataset",
         "util.requirement",
     )
 )

@@ -44,7 +44,7 @@ def data_preparation(config, dataset: Dataset) -> tuple:
         attach_knowledge(config, splits)
     for split in splits:
         if isinstance(split, MultiScenarioDataset):
-            split.set_times_aside()
+            split.exclude_exact_times_from_batches()
     return _packed(config, loaders)
 
 

@@ -1,1 +1,1 @@
-"""Training: the trainer, optimisers, gradients averaged over processes."""
+"""Training: the trainer, the optimisers, gradient averaging over processes."""

@@ -1,8 +1,8 @@
-"""Gradients averaged over the processes of a run.
+"""Average gradients over the processes of a distributed run, after ``backward``.
 
-RecBole 1.2.1 wraps the model for NVIDIA devices only and adds every parameter to the loss (a pass
-over the whole embedding table per step). Here gradients are averaged after ``backward``, the sparse
-ones too.
+RecBole 1.2.1 wraps a model in torch's DistributedDataParallel for NVIDIA devices only, and adds
+every parameter to the loss (a pass over the whole embedding table per step) so that each has a
+gradient. Here sparse gradients stay sparse, and a parameter may lack a gradient in any process.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from recbole_llm4msr.util.collectives import gather_rows
 
 
 class GradientAveraging(AbstractTrainer):
-    """Stands where RecBole's ``AbstractTrainer`` sets a distributed model up.
+    """Replaces RecBole's ``AbstractTrainer``, which sets up a distributed model.
 
-    All processes begin with the parameters of the first one.
+    Parameters and buffers of rank 0 are broadcast to all processes at the start.
 
     Args:
         config: Configuration; ``single_spec`` is false in a distributed run.
@@ -34,39 +34,39 @@ class GradientAveraging(AbstractTrainer):
     def average_gradients(self) -> None:
         """Replace every gradient by its mean over the processes.
 
-        A parameter without a gradient in one process (a scenario that its batch lacks) counts as
-        zero there; one without in all of them stays without.
+        A parameter without a gradient in one process (its batch lacks a scenario) counts as zero
+        there; a parameter without a gradient in all processes keeps none.
         """
         world = distributed.get_world_size()
         parameters = [p for p in self.model.parameters() if p.requires_grad]
         kinds = [[p.grad is not None, p.grad is not None and p.grad.is_sparse] for p in parameters]
-        found = torch.tensor(kinds, dtype=torch.float32, device=parameters[0].device)
-        distributed.all_reduce(found)
-        for parameter, (some, sparse) in zip(parameters, found.tolist(), strict=True):
-            if sparse:
+        counts = torch.tensor(kinds, dtype=torch.float32, device=parameters[0].device)
+        distributed.all_reduce(counts)  # processes with a gradient, and with a sparse one
+        for parameter, (n_gradients, n_sparse) in zip(parameters, counts.tolist(), strict=True):
+            if n_sparse:
                 parameter.grad = _sparse_mean(parameter, world)
-            elif some:
+            elif n_gradients:
                 if parameter.grad is None:
                     parameter.grad = torch.zeros_like(parameter)
                 distributed.all_reduce(parameter.grad)
                 parameter.grad /= world
 
     def average_statistics(self) -> None:
-        """Make running statistics the same in all processes: their mean.
+        """Replace running statistics (floating-point buffers) by their mean over the processes.
 
-        Buffers that are no part of a checkpoint (knowledge, for one) do not change while training.
+        Buffers that are not saved in a checkpoint, such as knowledge vectors, never change.
         """
         world = distributed.get_world_size()
         for module in self.model.modules():
             for name, buffer in module.named_buffers(recurse=False):
-                fixed = name in module._non_persistent_buffers_set
-                if buffer.is_floating_point() and not fixed:
+                constant = name in module._non_persistent_buffers_set
+                if buffer.is_floating_point() and not constant:
                     distributed.all_reduce(buffer)
                     buffer /= world
 
 
 def _sparse_mean(parameter: torch.nn.Parameter, world: int) -> torch.Tensor:
-    """Mean of the sparse gradients of all processes, as one sparse gradient."""
+    """Mean of a parameter's sparse gradients over all processes, as one sparse gradient."""
     grad = parameter.grad
     if grad is None:
         rows = torch.empty(1, 0, dtype=torch.int64, device=parameter.device)

@@ -1,4 +1,4 @@
-"""RecBole's trainer, with metrics per scenario and checkpoints that are complete or not there."""
+"""RecBole's trainer, with metrics per scenario and checkpoints written atomically."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ from recbole_llm4msr.util.collectives import of_first_process
 
 
 class ScenarioTrainerMixin:
-    """What stands in front of a RecBole trainer class to make it report scenarios.
+    """Mixin for RecBole trainers: metrics per scenario, atomic checkpoints, sparse tables.
 
-    Ranking metrics are left to RecBole, over all rows: they are no metrics of a row.
+    Ranking metrics are RecBole's, over all rows.
     """
 
     def __init__(self, config, model: torch.nn.Module) -> None:
         super().__init__(config, model)
         self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
-        self._unclaimed = self.saved_model_file  # until there is a file of this name
+        self._unwritten_file = self.saved_model_file  # None once the file has been written
         self.distributed = not config["single_spec"]
-        if self.distributed:  # a name holds the second, which may have ended between two processes
-            self.saved_model_file = self._unclaimed = of_first_process(self.saved_model_file)
-        self.valid_metric = metric_key(config["valid_metric"])  # RecBole's has no capital letters
+        if self.distributed:  # the name holds the time, whose second may differ between processes
+            self.saved_model_file = self._unwritten_file = of_first_process(self.saved_model_file)
+        self.valid_metric = metric_key(config["valid_metric"])  # RecBole's keys are lower case
         self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
         if config["torch_compile"]:
             model.forward = compiled(model.forward, self.device)
@@ -56,10 +56,10 @@ class ScenarioTrainerMixin:
             self.eval_collector = ScenarioCollector(config)
 
     def fit(self, train_data, *args: Any, **kwargs: Any) -> tuple[float, dict]:
-        """RecBole's training.
+        """RecBole's training, after ``valid_metric`` has been checked.
 
         Raises:
-            ValueError: ``valid_metric`` names a scenario that the data do not have.
+            ValueError: ``valid_metric`` names a scenario that the data set does not have.
         """
         _, _, scenario = self.valid_metric.partition("@")
         if self.by_scenario and scenario:
@@ -71,18 +71,19 @@ class ScenarioTrainerMixin:
         return super().fit(train_data, *args, **kwargs)
 
     def _build_optimizer(self, **kwargs: Any) -> Optimizer | HybridOptimizer:
-        """RecBole's optimiser; with sparse tables, one of their own beside it."""
+        """RecBole's optimiser; with sparse tables, a second optimiser for these."""
         choice = self._embedding_optimizer()
         tables = make_tables_sparse(self.model, choice) if "params" not in kwargs else []
         rate = self.config["embedding_learning_rate"]
         if rate and not tables and "params" not in kwargs:
             raise ValueError(
-                "embedding_learning_rate needs a sparse `embedding_optimizer`; here no table is"
+                "embedding_learning_rate needs a sparse `embedding_optimizer`; here no table is "
+                "sparse"
             )
         if not tables:
             return self._fused(super()._build_optimizer(**kwargs))
         if self.weight_decay:
-            self.logger.warning("weight_decay does not reach the embeddings: they are sparse.")
+            self.logger.warning("weight_decay does not apply to the embeddings: they are sparse.")
         sparse = {id(table.weight) for table in tables}
         rest = [p for p in self.model.parameters() if id(p) not in sparse]
         dense = self._fused(super()._build_optimizer(params=rest, **kwargs))
@@ -92,7 +93,7 @@ class ScenarioTrainerMixin:
         return fuse(optimizer, self.device) if self.config["fused_optimizer"] else optimizer
 
     def _embedding_optimizer(self) -> str:
-        """The option of this name; ``auto`` is ``dense`` where only that gives the same results."""
+        """The option; ``auto`` means ``dense`` where sparse tables would change the results."""
         choice = self.config["embedding_optimizer"] or "dense"
         needs_dense = self.clip_grad_norm or self.weight_decay or self.learner.lower() != "adam"
         if choice == "auto" and needs_dense:
@@ -108,10 +109,10 @@ class ScenarioTrainerMixin:
         loss_func: Callable | None = None,
         show_progress: bool = False,
     ) -> float:
-        """One epoch; the sum of the losses of its batches.
+        """Train one epoch; returns the sum of the losses of its batches.
 
-        Unlike RecBole's, a step does not wait for the device: losses add up there, and NaN is
-        looked for every ``nan_check_interval`` steps and at the end.
+        Unlike RecBole's, a step does not wait for the device: losses are summed there, and checked
+        for NaN every ``nan_check_interval`` steps and at the end.
         """
         self.model.train()
         loss_func = loss_func or self.model.calculate_loss
@@ -133,7 +134,7 @@ class ScenarioTrainerMixin:
             if self.distributed:
                 self.average_gradients()
             if self.clip_grad_norm:
-                scaler.unscale_(self.optimizer)  # the limit is one of gradients as they are
+                scaler.unscale_(self.optimizer)  # the limit holds for unscaled gradients
                 clip_grad_norm_(self.model.parameters(), **self.clip_grad_norm)
             scaler.step(self.optimizer)
             scaler.update()
@@ -158,9 +159,9 @@ class ScenarioTrainerMixin:
 
     @torch.no_grad()
     def predict_rows(self, eval_data) -> DataStruct:
-        """Score every row of a split with the model as it is now, in the split's order.
+        """Score every row of a split with the current model; rows are in the split's order.
 
-        All processes of a distributed run have to call it, and get all rows.
+        In a distributed run all processes must call it, and each gets all rows.
         """
         self.model.eval()
         collector = ScenarioCollector(self.config)
@@ -177,13 +178,13 @@ class ScenarioTrainerMixin:
         return rows
 
     def _map_reduce(self, result: dict[str, float], num_sample: int) -> dict[str, float]:
-        """RecBole averages over processes; here every process has the metrics of all rows."""
+        """Skip RecBole's mean over processes: every process has the metrics of all rows."""
         return result if self.by_scenario else super()._map_reduce(result, num_sample)
 
     def _valid_epoch(self, valid_data, show_progress: bool = False) -> tuple[float, dict]:
         score, result = super()._valid_epoch(valid_data, show_progress)
         if math.isnan(score):
-            # NaN is never better than anything, so that no checkpoint would ever be kept.
+            # NaN never compares as better, so no checkpoint would be written.
             self.logger.warning("%s cannot be computed here (one class only)", self.valid_metric)
             score = -math.inf if self.valid_metric_bigger else math.inf
         self.valid_curve.append(float(score))
@@ -191,24 +192,24 @@ class ScenarioTrainerMixin:
         return float(score), result
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        named = "saved_model_file" in kwargs
-        if self.saved_model_file == self._unclaimed and not (named or self.distributed):
-            # Another run that started in the same second may have taken the name by now.
+        has_name = "saved_model_file" in kwargs
+        if self.saved_model_file == self._unwritten_file and not (has_name or self.distributed):
+            # Another run that started in the same second may have written this file.
             self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
-            self._unclaimed = None
-        final = kwargs.pop("saved_model_file", self.saved_model_file)
-        with whole_file(final) as temporary:  # only the first process of a distributed run writes
+            self._unwritten_file = None
+        path = kwargs.pop("saved_model_file", self.saved_model_file)
+        with whole_file(path) as temporary:  # RecBole writes in rank 0 only
             super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
-        if self.distributed:  # nobody reads it before it is there
+        if self.distributed:  # no process reads the file before it is complete
             torch.distributed.barrier()
         if verbose:
-            self.logger.info("Saving current: %s", final)
+            self.logger.info("Saving current: %s", path)
 
     def resume_checkpoint(self, resume_file: str | Path) -> None:
-        """RecBole's resumption, after the file has been checked.
+        """Resume RecBole's way, after the file has been checked.
 
         Raises:
-            FileNotFoundError, CheckpointError: It is no checkpoint, or not only one.
+            FileNotFoundError, CheckpointError: The file is not a plain checkpoint.
             ValueError: Its embedding tables were trained by another optimiser.
         """
         check_choice(self.optimizer, compat.load_checkpoint(resume_file)["optimizer"])
@@ -216,19 +217,21 @@ class ScenarioTrainerMixin:
 
 
 def compiled(forward: Callable, device: torch.device) -> Callable:
-    """A forward pass compiled for batches of any size; the first one of each kind takes its time.
+    """Compile a forward pass for batches of any size; the first call of each kind is slow.
 
     Raises:
-        ValueError: The device is a CPU, and there is no compiler for it.
+        ValueError: The device is a CPU, and there is no C++ compiler.
     """
     compilers = [os.environ.get("CXX"), "g++", "clang++", "c++"]
     if device.type == "cpu" and not any(shutil.which(name) for name in filter(None, compilers)):
-        raise ValueError("torch_compile: there is no C++ compiler here; install g++, or leave it")
+        raise ValueError(
+            "torch_compile: there is no C++ compiler here; install g++, or set it to False"
+        )
     return torch.compile(forward, dynamic=True)
 
 
 def _free_name(path: Path) -> Path:
-    """A name that no file has: RecBole's holds the second, and two runs can share that."""
+    """Add a number to a file name that exists: RecBole's names repeat within a second."""
     names = (path.with_stem(f"{path.stem}-{i}") for i in count(2))
     return next(name for name in chain([path], names) if not name.exists())
 

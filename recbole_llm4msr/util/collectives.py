@@ -7,13 +7,14 @@ are gathered before any metric is computed.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache
 from typing import Any
 
 import torch
 from torch import distributed
+
+from recbole_llm4msr.util.compiler import untraced
 
 
 def before_process_group() -> None:
@@ -28,29 +29,22 @@ def before_process_group() -> None:
 
 def of_first_process(value: Any) -> Any:
     """What the first process has, in every process; without others, the value as it is."""
-    return _untraced(_broadcast)(value) if distributed.is_initialized() else value
+    return _broadcast(value) if distributed.is_initialized() else value
 
 
 def sum_of_processes(tensor: torch.Tensor) -> torch.Tensor:
     """The sum over all processes, in place; without others, the tensor as it is."""
-    return _untraced(_sum)(tensor) if distributed.is_initialized() else tensor
+    return _sum(tensor) if distributed.is_initialized() else tensor
 
 
-@cache
-def _untraced(function: Callable) -> Callable:
-    """The function, for ``torch.compile`` to leave alone.
-
-    Not a decorator: that would bring torch's compiler, a second of work, with every import.
-    """
-    return torch.compiler.disable(function)
-
-
+@untraced
 def _broadcast(value: Any) -> Any:
     values = [value]
     distributed.broadcast_object_list(values, src=0)
     return values[0]
 
 
+@untraced
 def _sum(tensor: torch.Tensor) -> torch.Tensor:
     distributed.all_reduce(tensor)
     return tensor

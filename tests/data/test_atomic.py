@@ -17,14 +17,14 @@ def write(tmp_path):
     return to_file
 
 
-def test_words_that_mean_missing_elsewhere_are_words_here(write) -> None:
+def test_null_and_na_are_read_as_texts(write) -> None:
     frame = read_atomic(write(HEADER + 'null\t1\tNA\nnan\t\tnull\nx"y\t-2.5e3\t"quoted\n'))
     assert frame["item_id"].to_list() == ["null", "nan", 'x"y']
     assert frame["price"].to_list() == [1.0, None, -2500.0]
     assert frame["title"].to_list() == ["NA", "null", '"quoted']
 
 
-def test_columns_come_in_the_order_asked_for(write) -> None:
+def test_columns_are_in_the_requested_order(write) -> None:
     frame = read_atomic(write(HEADER + "a\t1\tt\n"), ["title", "item_id"])
     assert frame.columns == ["title", "item_id"]
     assert frame.row(0) == ("t", "a")
@@ -36,7 +36,7 @@ def test_a_very_long_field_is_read(write) -> None:
 
 @pytest.mark.parametrize("end", ["\n", "\n\n", "\r\n\r\n"])
 @pytest.mark.parametrize("columns", [None, ["price"]])
-def test_lines_with_nothing_on_them_are_no_rows(write, end: str, columns) -> None:
+def test_blank_lines_are_skipped(write, end: str, columns) -> None:
     for start in ("", end):
         rows = f"{start}a\t1\tt{end}b\t\t{end}\t\t\n{end}"
         frame = read_atomic(write(HEADER + rows), columns)
@@ -59,16 +59,16 @@ def test_a_file_with_a_header_only_has_no_rows(write) -> None:
         (HEADER + "a\t1\tt\nb\tcheap\tt\n", r"a\.item, line 3, column price: 'cheap' is not a num"),
         ("item_id\tprice:float\n", r"line 1: column 'item_id' is not `field:type`"),
         ("item_id:int\n", r"line 1: column 'item_id:int' is not `field:type`"),
-        ("a:token\ta:float\n", r"line 1: the field 'a' stands there twice"),
+        ("a:token\ta:float\n", r"line 1: the field 'a' is listed twice"),
         ("", r"line 1"),
     ],
 )
-def test_what_is_broken_is_named_with_its_line(write, text: str, message: str) -> None:
+def test_a_broken_line_is_reported_with_its_number(write, text: str, message: str) -> None:
     with pytest.raises(AtomicFileError, match=message):
         read_atomic(write(text))
 
 
-def test_missing_file_and_missing_column_are_named(write, tmp_path) -> None:
+def test_a_missing_file_or_column_raises(write, tmp_path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.item"):
         read_atomic(tmp_path / "none.item")
     with pytest.raises(AtomicFileError, match="no column colour; it has item_id, price, title"):

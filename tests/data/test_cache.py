@@ -48,7 +48,7 @@ def assert_same(ours, theirs) -> None:
         {"seq_len": {"tags": 1}, "normalize_all": True},
     ],
 )
-def test_a_kept_data_set_is_the_one_that_was_read(toy, tmp_path, more) -> None:
+def test_a_cached_data_set_equals_the_one_that_was_read(toy, tmp_path, more) -> None:
     first = make(tmp_path, **more)
     assert len(kept(toy)) == 1
     assert str(make(tmp_path, **more)) == str(first)
@@ -56,7 +56,7 @@ def test_a_kept_data_set_is_the_one_that_was_read(toy, tmp_path, more) -> None:
     assert len(kept(toy)) == 1
 
 
-def test_a_split_given_as_files_is_kept_too(toy, tmp_path) -> None:
+def test_a_split_given_as_files_is_cached_too(toy, tmp_path) -> None:
     lines = (toy / "toy.inter").read_text().splitlines()
     for name, rows in {
         "train": lines[1:900],
@@ -69,7 +69,7 @@ def test_a_split_given_as_files_is_kept_too(toy, tmp_path) -> None:
     assert_same(make(tmp_path, **more), make(tmp_path, dataset_cache=False, **more))
 
 
-def test_other_files_and_other_settings_are_other_data_sets(toy, tmp_path) -> None:
+def test_changed_files_or_settings_change_the_cache_key(toy, tmp_path) -> None:
     make(tmp_path)
     make(tmp_path, normalize_field=["timestamp"])
     assert len(kept(toy)) == 2
@@ -79,7 +79,7 @@ def test_other_files_and_other_settings_are_other_data_sets(toy, tmp_path) -> No
     assert len(kept(toy)) == 3
 
 
-def test_scenarios_belong_to_the_key_whoever_asks(toy, tmp_path, monkeypatch) -> None:
+def test_scenario_settings_are_part_of_the_cache_key(toy, tmp_path, monkeypatch) -> None:
     """RecBole's list of settings, as in a process that takes a configuration from a checkpoint."""
     own = {"SCENARIO_FIELD", "scenario_from"}
     listed = [key for key in dataset_arguments if key not in own]
@@ -90,7 +90,7 @@ def test_scenarios_belong_to_the_key_whoever_asks(toy, tmp_path, monkeypatch) ->
     assert len(kept(toy)) == 2
 
 
-def test_damage_is_noticed_and_mended(toy, tmp_path, caplog) -> None:
+def test_a_damaged_cache_is_written_again(toy, tmp_path, caplog) -> None:
     make(tmp_path)
     (folder,) = kept(toy)
     (folder / "inter_feat.user_id.npy").write_bytes(b"half")
@@ -100,7 +100,7 @@ def test_damage_is_noticed_and_mended(toy, tmp_path, caplog) -> None:
     assert np.load(folder / "inter_feat.user_id.npy").shape == (1500,)
 
 
-def test_nothing_half_written_stays(toy, tmp_path, monkeypatch) -> None:
+def test_a_failed_write_leaves_no_folder(toy, tmp_path, monkeypatch) -> None:
     def full_disk(*_, **__):
         raise OSError("No space left on device")
 
@@ -109,7 +109,7 @@ def test_nothing_half_written_stays(toy, tmp_path, monkeypatch) -> None:
     assert list((toy / "cache").iterdir()) == []
 
 
-def test_a_folder_marked_read_only_is_left_alone(toy, tmp_path) -> None:
+def test_a_read_only_folder_is_not_written_to(toy, tmp_path) -> None:
     toy.chmod(0o555)
     make(tmp_path)
     toy.chmod(0o755)

@@ -60,7 +60,7 @@ def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path, le
     assert (ours.user_num < 31) is (least == "[52,inf)")
 
 
-def test_nothing_needs_to_be_filtered(toy, tmp_path) -> None:
+def test_filters_that_drop_nothing_are_skipped(toy, tmp_path) -> None:
     same_as_recboles(tmp_path, filter_inter_by_user_or_item=False)
 
 
@@ -237,7 +237,7 @@ def test_row_without_a_scenario_is_refused(toy, tmp_path) -> None:
         make(tmp_path)
 
 
-def test_a_scenario_is_not_called_like_the_mean_over_them(toy, tmp_path) -> None:
+def test_a_scenario_called_mean_raises(toy, tmp_path) -> None:
     path = toy / "toy.inter"
     path.write_text(path.read_text().replace("\tmail\t", "\tmean\t"))
     with pytest.raises(ScenarioError, match="cannot be called 'mean'"):
@@ -251,7 +251,7 @@ def test_broken_line_of_an_inter_file_is_named(toy, tmp_path) -> None:
         make(tmp_path)
 
 
-def test_data_set_that_is_not_there_names_those_that_are(toy, tmp_path) -> None:
+def test_a_missing_data_set_raises_and_lists_the_existing_ones(toy, tmp_path) -> None:
     settings = toy_settings(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"no data set 'tou' in .*; it has toy"):
         create_dataset(Config("STAR", "tou", None, settings))
@@ -290,7 +290,7 @@ def test_ids_are_numbered_by_appearance_whatever_has_been_dropped() -> None:
     assert (ids.tolist(), tokens.tolist()) == ([1, 2], ["[PAD]", "c", "b"])
 
 
-def test_what_covers_a_column_is_what_occurs_in_the_other() -> None:
+def test_covered_looks_only_at_values_that_occur() -> None:
     keys = encode(pl.Series(["1", "2", "3"]))
     assert covered(encode(pl.Series(["3", "1", "3"])), keys)
     assert not covered(encode(pl.Series(["3", "4"])), keys)
@@ -317,7 +317,7 @@ def test_real_files_load(real_data) -> None:
     assert "null" in " ".join(history.items["title"].drop_nulls()).split()
 
 
-def test_a_split_by_time_without_times_says_what_to_do(toy, tmp_path) -> None:
+def test_a_split_by_time_without_a_time_field_raises(toy, tmp_path) -> None:
     by_time = {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "group_by": None, "mode": "labeled"}
     dataset = make(tmp_path, TIME_FIELD="tiem", eval_args=by_time)
     with pytest.raises(ValueError, match="order: TO sorts by TIME_FIELD, .* no field 'tiem'"):

@@ -17,7 +17,7 @@ def history_of(tmp_path, **more) -> TrainingHistory:
 
 
 @pytest.mark.parametrize("named", [["title"], "title", None])
-def test_a_category_may_be_any_column_and_is_no_text(toy, tmp_path, named) -> None:
+def test_the_category_may_be_any_column_and_is_not_an_item_text(toy, tmp_path, named) -> None:
     path = toy / "toy.item"
     text = path.read_text().replace("tags:token_seq", "brand:token").replace(" t", "-")
     path.write_text(text.replace("item_id:token\tprice", "item_id:token\tcost"))
@@ -37,7 +37,7 @@ class _Mapping(dict):
         return None
 
 
-def test_a_training_item_that_the_item_file_lacks_is_called_by_its_token(toy, tmp_path) -> None:
+def test_a_training_item_missing_from_the_item_file_is_named_by_its_token(toy, tmp_path) -> None:
     path = toy / "toy.item"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))  # i39, i40
     history = history_of(tmp_path, filter_inter_by_user_or_item=False)
@@ -59,7 +59,7 @@ def test_item_knowledge_needs_no_texts_and_no_item_file(toy, tmp_path, knowledge
     assert train.dataset.knowledge.item.shape[0] == train.dataset.item_num
 
 
-def test_times_are_exact_and_leave_with_the_history(toy, tmp_path) -> None:
+def test_times_are_exact_and_excluded_from_batches(toy, tmp_path) -> None:
     path = toy / "toy.inter"
     head, *lines = path.read_text().splitlines()
     cells = [line.split("\t") for line in lines]
@@ -74,7 +74,7 @@ def test_times_are_exact_and_leave_with_the_history(toy, tmp_path) -> None:
         assert EXACT_TIME not in next(iter(loader))
 
 
-def test_without_labels_what_is_recorded_has_happened(toy, tmp_path, capsys) -> None:
+def test_without_labels_every_row_is_positive(toy, tmp_path, capsys) -> None:
     """RecBole's negative sampling, evaluated as a ranking."""
     drawn = {"distribution": "uniform", "sample_num": 1, "alpha": 1.0}
     ranked = {"split": {"RS": [8, 1, 1]}, "order": "RO", "group_by": None, "mode": "uni5"}

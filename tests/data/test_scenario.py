@@ -20,7 +20,7 @@ def test_bins_without_labels_are_named_by_their_edges() -> None:
     ]
 
 
-def test_a_mapping_covers_every_value_or_says_which_it_lacks() -> None:
+def test_a_mapping_without_a_value_raises_and_names_it() -> None:
     rule = {"field": "gender", "mapping": {"F": "women", "M": "men"}}
     assert derive(pd.Series(["M", "F"]), rule).tolist() == ["men", "women"]
     with pytest.raises(ScenarioError, match="no entry for .*X"):
@@ -35,13 +35,13 @@ def test_a_mapping_covers_every_value_or_says_which_it_lacks() -> None:
         ({"field": "age"}, "either `bins` or `mapping`"),
         ({"bins": [1]}, "give `field`"),
         ({"field": "age", "bins": [1], "mapping": {}}, "either `bins` or `mapping`"),
-        ({"field": "age", "bins": [3, 1]}, "have to rise"),
+        ({"field": "age", "bins": [3, 1]}, "must increase"),
         ({"field": "age", "bins": [1], "labels": ["a"]}, "1 bins make 2 scenarios"),
         ({"field": "age", "bins": [1], "names": ["a"]}, "a name for each"),
         ({"field": "age", "bin": [1]}, "unknown key .*bin"),
     ],
 )
-def test_a_rule_that_says_too_little_is_refused(rule, message) -> None:
+def test_an_incomplete_scenario_rule_raises(rule, message) -> None:
     with pytest.raises(ScenarioError, match=message):
         check_rule(rule)
 

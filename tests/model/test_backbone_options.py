@@ -84,7 +84,7 @@ def test_columns_hold_the_field(small):
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
-        ("PPNet", {"prior_fields": ["user"]}, "prior_fields: 'user' is no field of the model"),
+        ("PPNet", {"prior_fields": ["user"]}, "prior_fields: 'user' is not a field of the model"),
         ("AdaSparse", {"pruner_form": "fussion"}, "pruner_form: 'fussion' is none of"),
         ("HAMUR", {"n_adapters": 4}, "n_adapters: 4 is not between 1 and the 3 layers"),
         ("HAMUR", {"n_adapters": 0}, "n_adapters: 0 is not between 1"),
@@ -96,7 +96,7 @@ def test_columns_hold_the_field(small):
         ("AdaSparse", {"sparsity_range": [0.5, 0.2]}, "sparsity_range: [0.5, 0.2] is not"),
     ],
 )
-def test_options_that_cannot_be_meant_are_refused(name, options, message, small):
+def test_invalid_options_raise(name, options, message, small):
     with pytest.raises(ValueError) as error:
         small.build(name, **options)
     assert message in str(error.value)

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 
 from recbole_llm4msr import data_preparation
-from recbole_llm4msr.model.losses import scenario_weights
+from recbole_llm4msr.model.scenario_loss import scenario_weights
 
 from .small import perturb
 
@@ -28,13 +28,13 @@ def row_losses(model, batch):
 
 
 @with_twins
-def test_off_is_the_plain_mean(name, small):
+def test_without_weights_the_loss_is_the_plain_mean(name, small):
     model = perturb(small.build(name))
     assert torch.equal(loss_of(model, small.batch), row_losses(model, small.batch).mean())
 
 
 @with_twins
-def test_weights_weigh_rows(name, small):
+def test_weights_multiply_the_loss_of_rows(name, small):
     model = perturb(small.build(name, scenario_loss_weight={"s0": 2, "s2": 0.5}))
     weight = torch.tensor([0.0, 2.0, 1.0, 0.5])[small.batch["scenario"]]
     expected = (weight * row_losses(model, small.batch)).mean()
@@ -58,7 +58,7 @@ def test_balanced_is_the_mean_of_the_scenarios_losses(name, small):
     assert torch.allclose(loss_of(model, train), torch.stack(means).mean())
 
 
-def test_weights_are_no_part_of_a_checkpoint(small):
+def test_weights_are_not_saved_in_a_checkpoint(small):
     plain, weighted = small.build("STAR"), small.build("STAR", scenario_loss_weight="balanced")
     assert plain.state_dict().keys() == weighted.state_dict().keys()
     weighted.load_state_dict(plain.state_dict())
@@ -77,11 +77,11 @@ def test_balanced_weights():
         ({"fashon": 2}, "no scenario 'fashon' among beauty, fashion; did you mean fashion?"),
         ({"beauty": -1}, "beauty: -1 is below 0"),
         ({"beauty": float("nan")}, "beauty: nan is below 0 or not finite"),
-        ({"beauty": "2"}, "beauty: '2' is no number"),
-        ({"beauty": True}, "beauty: True is no number"),
+        ({"beauty": "2"}, "beauty: '2' is not a number"),
+        ({"beauty": True}, "beauty: True is not a number"),
     ],
 )
-def test_other_settings_are_refused(setting, message):
+def test_invalid_settings_raise(setting, message):
     with pytest.raises(ValueError) as error:
         scenario_weights(setting, ["beauty", "fashion"], torch.tensor([3, 4]))
     assert message in str(error.value)

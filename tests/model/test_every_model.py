@@ -1,4 +1,4 @@
-"""What holds for every model: a table of models x properties."""
+"""Properties that every model must have, tested for each."""
 
 from __future__ import annotations
 

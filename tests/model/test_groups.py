@@ -12,7 +12,7 @@ from .small import many_ids
 
 
 @pytest.mark.parametrize("scenario", [[0, 0, 1, 1], [1, 0, 2, 0], []])
-def test_rows_come_back_where_they_were(scenario) -> None:
+def test_rows_return_to_their_positions(scenario) -> None:
     scenario = torch.tensor(scenario, dtype=torch.int64)
     x = torch.arange(2 * len(scenario), dtype=torch.float32).view(-1, 2)
     grouped = ScenarioGroups(scenario, 3)
@@ -23,7 +23,7 @@ def test_rows_come_back_where_they_were(scenario) -> None:
 
 
 @pytest.mark.parametrize("scenario", [[0, -1], [0, 3]])
-def test_a_row_of_no_scenario_is_refused(scenario) -> None:
+def test_a_row_of_an_unknown_scenario_raises(scenario) -> None:
     with pytest.raises(ValueError, match=r"between 1 and 3 \(0 is RecBole's padding\)"):
         ScenarioGroups(torch.tensor(scenario), 3)
 

@@ -43,7 +43,7 @@ def slow(net: ItemMetaNetwork, user: torch.Tensor, item: torch.Tensor) -> torch.
     return torch.stack(logits)
 
 
-def test_it_is_its_formula_and_a_row_stands_alone() -> None:
+def test_the_item_level_equals_its_formula_row_by_row() -> None:
     torch.manual_seed(0)
     net = perturb(ItemMetaNetwork(6, 5, code_size=4, rank=3, dropout=0.0)).eval()
     user, item = torch.randn(7, 6), torch.randn(7, 5)
@@ -64,7 +64,7 @@ def test_it_starts_neutral_learns_and_can_be_switched_off(with_items) -> None:
     assert not close(model(with_items.batch), trained)
 
 
-def test_an_item_without_knowledge_is_no_harm(with_items) -> None:
+def test_an_item_without_knowledge_gets_a_finite_logit(with_items) -> None:
     with_items.train.knowledge.item.zero_()
     model = with_items.build("LLM4MSR_STAR")
     train_steps(model, with_items.batch, 2)

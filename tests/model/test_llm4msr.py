@@ -156,7 +156,7 @@ def test_the_vectors_are_frozen_and_not_in_the_checkpoint(small):
     ]
 
 
-def test_without_knowledge_it_says_what_to_do(small):
+def test_missing_knowledge_raises_and_names_the_remedy(small):
     mine, small.train.knowledge = small.train.knowledge, None
     try:
         with pytest.raises(ValueError, match="data_preparation"):
@@ -174,7 +174,7 @@ def test_an_unknown_form_of_weight_is_refused(meta_rank):
         generated_weight(meta_rank, 4, 8)
 
 
-def test_the_twin_is_named_after_its_backbone():
+def test_the_llm4msr_class_is_named_after_its_backbone():
     twin = get_model("LLM4MSR_STAR")
     assert twin.__name__ == "LLM4MSR_STAR"
     assert twin.backbone_class is get_model("STAR")

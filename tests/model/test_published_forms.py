@@ -138,6 +138,6 @@ def test_the_weight_of_the_regularisation_grows_with_alpha(small):
     assert float(model.sparsity_penalty(torch.tensor([0.1, 0.2, 0.3, 0.6]))) > 0
 
 
-def test_an_alpha_that_cannot_grow_is_refused(small):
+def test_an_alpha_that_cannot_grow_raises(small):
     with pytest.raises(ValueError, match="alpha_start: 0.0 is not above 0"):
         small.build("AdaSparse", alpha_start=0.0)

@@ -22,7 +22,7 @@ from .small import write_dataset
 DOCUMENT = Path(__file__).parents[2] / "docs" / "new_backbone.md"
 
 
-def test_names_lead_to_models():
+def test_models_are_found_by_name():
     assert get_model("STAR").__name__ == "STAR"
     assert get_model("DeepFM") is recbole_models.DeepFM
     assert backbone_of(get_model("LLM4MSR_STAR")) is get_model("STAR")
@@ -50,7 +50,7 @@ def test_only_backbones_are_registered():
         register_backbone(recbole_models.FNN)
 
 
-def test_a_name_is_given_once():
+def test_a_name_cannot_be_registered_twice():
     assert register_backbone(get_model("STAR")) is get_model("STAR")
     other = type("STAR", (MultiScenarioRecommender,), {})
     with pytest.raises(ValueError, match="STAR is already the name of"):

@@ -77,7 +77,7 @@ def test_every_row_is_multiplied_by_its_users_matrix(n_users, neighbours) -> Non
     assert len(owner) * users.block_rows <= 2 * len(x) + len(users)
 
 
-def test_users_are_looked_for_where_it_can_pay() -> None:
+def test_users_are_searched_for_only_where_it_can_save_time() -> None:
     many, few = torch.arange(10), torch.tensor([4, 4, 4, 9, 9, 4])
     evaluation = {"neighbours": True, "worth_a_sort": False}
     training = {"neighbours": False, "worth_a_sort": False}
@@ -138,6 +138,6 @@ def test_a_model_scores_alike_by_every_plan(small, meta_rank, name) -> None:
             torch.testing.assert_close(scores, by_row, atol=1e-5, rtol=1e-5)
 
 
-def test_an_unknown_plan_is_refused(small) -> None:
-    with pytest.raises(ValueError, match="meta_plan: 'row' is none of auto, rows, users"):
+def test_an_unknown_plan_raises(small) -> None:
+    with pytest.raises(ValueError, match="meta_plan: 'row' is not one of auto, rows, users"):
         small.build("LLM4MSR_STAR", meta_plan="row")

@@ -45,9 +45,9 @@ def test_training_resumes_where_it_stopped(toy, tmp_path) -> None:
         torch.testing.assert_close(mine, theirs)
 
 
-def test_two_runs_of_one_second_keep_a_checkpoint_each(toy, tmp_path) -> None:
+def test_two_runs_started_in_the_same_second_write_different_checkpoints(toy, tmp_path) -> None:
     first, second = (make(tmp_path, seed=seed)[0] for seed in (1, 2))
-    second.saved_model_file = second._unclaimed = first.saved_model_file
+    second.saved_model_file = second._unwritten_file = first.saved_model_file
     for trainer in (first, second, first):
         trainer._save_checkpoint(0)
     files = [Path(trainer.saved_model_file) for trainer in (first, second)]
@@ -57,7 +57,7 @@ def test_two_runs_of_one_second_keep_a_checkpoint_each(toy, tmp_path) -> None:
         assert all(torch.equal(kept[name], v) for name, v in trainer.model.state_dict().items())
 
 
-def test_a_checkpoint_is_complete_or_not_there(toy, tmp_path, monkeypatch) -> None:
+def test_a_checkpoint_is_written_atomically(toy, tmp_path, monkeypatch) -> None:
     trainer, _ = make(tmp_path)
     trainer._save_checkpoint(0)
     before = (tmp_path / "saved").glob("*")
@@ -73,7 +73,7 @@ def test_a_checkpoint_is_complete_or_not_there(toy, tmp_path, monkeypatch) -> No
     assert {path: path.read_bytes() for path in (tmp_path / "saved").glob("*")} == content
 
 
-def test_resuming_from_no_checkpoint_says_so(toy, tmp_path) -> None:
+def test_resuming_from_a_file_that_is_not_a_checkpoint_raises(toy, tmp_path) -> None:
     trainer, _ = make(tmp_path)
     (tmp_path / "x.pth").write_bytes(b"no")
     with pytest.raises(CheckpointError, match=r"x\.pth"):
@@ -96,7 +96,7 @@ def test_ranking_metrics_are_left_to_recbole(toy, tmp_path) -> None:
     assert set(result) == {"recall@5"}
 
 
-def test_a_compiled_model_learns_what_a_plain_one_does(toy, tmp_path) -> None:
+def test_a_compiled_model_gives_the_results_of_a_plain_one(toy, tmp_path) -> None:
     results = []
     for choice in (False, True):
         trainer, (train, valid, _) = make(tmp_path, "SharedBottom", epochs=1, torch_compile=choice)
@@ -106,7 +106,7 @@ def test_a_compiled_model_learns_what_a_plain_one_does(toy, tmp_path) -> None:
     assert results[0] == pytest.approx(results[1], abs=1e-5)
 
 
-def test_gradients_are_clipped_as_they_are_and_not_as_they_are_scaled(toy, tmp_path) -> None:
+def test_gradients_are_unscaled_before_they_are_clipped(toy, tmp_path) -> None:
     kept = []
     for scaled in (False, True):
         trainer, (train, _, _) = make(tmp_path, clip_grad_norm={"max_norm": 0.1}, learner="sgd")
@@ -117,14 +117,14 @@ def test_gradients_are_clipped_as_they_are_and_not_as_they_are_scaled(toy, tmp_p
         torch.testing.assert_close(scaled, plain, rtol=1e-4, atol=1e-6)
 
 
-def test_compiling_needs_a_compiler(toy, tmp_path, monkeypatch) -> None:
+def test_torch_compile_without_a_cpp_compiler_raises(toy, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CXX", raising=False)
     with pytest.raises(ValueError, match="torch_compile: there is no C"):
         make(tmp_path, torch_compile=True)
 
 
-def test_predictions_are_in_the_splits_order_however_it_is_gone_through(toy, tmp_path) -> None:
+def test_predictions_are_in_the_order_of_the_split(toy, tmp_path) -> None:
     rows = []
     for plan in ("rows", "auto"):
         trainer, (_, _, test) = make(tmp_path, "LLM4MSR_STAR", knowledge="random", meta_plan=plan)

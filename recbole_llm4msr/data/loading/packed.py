@@ -1,10 +1,10 @@
-"""Batches by one gather per table instead of one Python list per column.
+"""Gather batches from packed tables (``packed_loader``): one gather per table and batch.
 
 RecBole turns every batch's row numbers into a Python list and indexes each column with it. Here the
-columns of a split lie side by side in a table per type, so that a batch is one gather of whole
-rows; batches in order (evaluation) are views. Order and content are RecBole's own, but for models
-that gain from meeting rows of a user together: all of them in evaluation, and blocks of some in
-training where ``user_block_size`` asks for that.
+columns of a split are stored in one table per type, so that a batch is one gather of whole rows;
+batches in order (evaluation) are views. Order and content are those of RecBole, except for models
+that are faster with a user's rows adjacent: all rows of a user in evaluation, blocks of them in
+training (``user_block_size``).
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from recbole_llm4msr.data.loading.user_blocks import in_blocks
 
 
 class PackedTable:
-    """Columns of equal length, row by row: one table per type, wider columns beside them.
+    """Columns of equal length stored row by row: one table per type, plus the wider columns.
 
     Args:
         columns: The columns; those of one dimension are packed, others are kept as they are.
-        device: Where the tables live.
+        device: Device of the tables.
     """
 
     def __init__(self, columns: Interaction, device: torch.device) -> None:
@@ -49,17 +49,17 @@ class PackedTable:
         Args:
             index: Row numbers, shape ``(B,)``, or a slice, which copies nothing.
         """
-        found = {}
+        columns = {}
         for names, table in self._tables:
             part = table[index] if isinstance(index, slice) else table.index_select(0, index)
-            found.update(zip(names, part.unbind(dim=1), strict=True))
+            columns.update(zip(names, part.unbind(dim=1), strict=True))
         for name, values in self._wide:
-            found[name] = values[index]
-        return {name: found[name] for name in self._names}
+            columns[name] = values[index]
+        return {name: columns[name] for name in self._names}
 
 
 def can_pack(loader: Any) -> bool:
-    """Whether a loader does nothing to its rows: no sampling, no transformation, one process."""
+    """Whether a loader only reads rows: no negative sampling, no transform, one process."""
     return (
         isinstance(loader, TrainDataLoader | NegSampleEvalDataLoader)
         and loader.neg_sample_args["distribution"] == "none"
@@ -70,20 +70,20 @@ def can_pack(loader: Any) -> bool:
 
 
 class PackedLoader:
-    """A loader of RecBole's whose batches are gathered from packed tables.
+    """Wrap a RecBole loader so that its batches are gathered from packed tables.
 
-    Everything but iterating is the wrapped loader's.
+    Everything except iteration is delegated to the wrapped loader.
 
     Args:
         loader: A loader for which :func:`can_pack` holds.
-        device: Where the batches are wanted. Tables that fit there live there.
-        by_user: Whether an evaluation split is gone through user by user.
-        block_size: Training rows that stand together in a shuffled order.
-        block_field: Field in which rows that stand together are alike.
+        device: Device of the batches, and of the tables if they fit there.
+        by_user: Whether an evaluation split is read user by user.
+        block_size: Adjacent training rows of one key in a shuffled order.
+        block_field: Field of that key.
 
     Attributes:
-        order: Place in the split of every row, in the order in which they are gone through, shape
-            ``(n,)``; ``None`` where that is the split's own order, or a shuffled one.
+        order: Positions in the split of the rows as they are read, shape ``(n,)``; ``None`` if they
+            are read in the split's order or shuffled.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class PackedLoader:
         self._tables: tuple[PackedTable, ...] | None = None
 
     def __getattr__(self, name: str) -> Any:
-        if name == "_loader":  # asked for before __init__, when a copy or a pickle is made
+        if name == "_loader":  # looked up before __init__ by copy and pickle
             raise AttributeError(name)
         return getattr(self._loader, name)
 
@@ -115,7 +115,9 @@ class PackedLoader:
         return len(self._loader)
 
     def __iter__(self) -> Iterator:
-        if self._tables is None:  # at first use: what is added to the split until then counts
+        if (
+            self._tables is None
+        ):  # at first use, so that columns added to the split before are included
             self._tables = self._pack()
         rows, users, items = self._tables
         dataset = self._loader.dataset
@@ -144,7 +146,7 @@ class PackedLoader:
     def _indices(self) -> Iterator[torch.Tensor | slice]:
         """Row numbers of every batch, in the order in which torch's loader would take them."""
         step, sampler, n = self._loader.step, self._loader.sampler, self._loader.sample_size
-        # torch's loader draws a seed for its workers first, whether or not it has any.
+        # torch's loader draws a seed for its workers first, even without workers.
         torch.empty((), dtype=torch.int64).random_(generator=self._loader.generator)
         if isinstance(sampler, SequentialSampler):
             yield from (slice(start, min(start + step, n)) for start in range(0, n, step))
@@ -154,9 +156,9 @@ class PackedLoader:
                 key = self._loader.dataset.inter_feat[self._block_field]
                 order = in_blocks(order, key, self._block_size, self._loader.generator)
             yield from order.to(self._table_device()).split(step)
-            # torch's sampler draws the (empty) remainder of a second round when it is exhausted.
+            # torch's sampler draws another permutation when it is exhausted.
             torch.randperm(n, generator=self._loader.generator)
-        else:  # a sampler of somebody's own: its order, whatever it is
+        else:  # any other sampler: its order
             order = torch.tensor(list(sampler), dtype=torch.int64)
             yield from order.to(self._table_device()).split(step)
 
@@ -165,7 +167,7 @@ class PackedLoader:
 
 
 def _fits(size: int, device: torch.device) -> bool:
-    """Whether tables of ``size`` bytes may live on the device: up to half of its free memory."""
+    """Whether tables of ``size`` bytes fit on the device: up to half of its free memory."""
     if device.type != "cuda":
         return True
     free, _ = torch.cuda.mem_get_info(device)

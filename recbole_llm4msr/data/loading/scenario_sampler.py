@@ -1,4 +1,4 @@
-"""Training rows drawn by scenario, so that small scenarios can count for more than their rows."""
+"""Sample training rows by scenario (``scenario_sampling``), so that small scenarios weigh more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def sampling_power(setting: str | float | None) -> float:
         setting: ``natural`` (or ``None``), ``balanced``, or a number from 0 (balanced) to 1.
 
     Raises:
-        ValueError: It is nothing of these.
+        ValueError: The setting is not one of these.
     """
     if setting is None or setting == "natural":
         return 1.0
@@ -33,7 +33,7 @@ def sampling_power(setting: str | float | None) -> float:
 
 
 def rows_to_draw(rows: np.ndarray, power: float) -> np.ndarray:
-    """How many rows an epoch draws from each scenario, in all as many as there are.
+    """Number of rows that an epoch draws from each scenario; their sum is that of ``rows``.
 
     Args:
         rows: Number of rows of each scenario, shape ``(S,)``.
@@ -92,7 +92,7 @@ class ScenarioSampler(Sampler[int]):
         self._n_drawn = rows_to_draw(rows, power)
         self._seed, self._part, self._epoch = seed, part, 0
         getLogger().info(
-            "Scenario sampling: rows drawn in an epoch, of those there are: %s",
+            "Scenario sampling: rows drawn in an epoch, out of all: %s",
             ", ".join(
                 f"{token} {drawn} of {there}"
                 for token, drawn, there in zip(
@@ -102,7 +102,7 @@ class ScenarioSampler(Sampler[int]):
         )
 
     def set_epoch(self, epoch: int) -> None:
-        """Tell which epoch comes next; the trainer of a distributed run does."""
+        """Set the number of the next epoch; called by the trainer in a distributed run."""
         self._epoch = epoch
         if self._part is not None:
             self._part.set_epoch(epoch)
@@ -119,12 +119,12 @@ class ScenarioSampler(Sampler[int]):
 
 
 class _SampledByScenario(DataLoader):
-    """Stands between RecBole's loader and torch's, whose rows it lets a sampler choose."""
+    """Base class between RecBole's loader and torch's that sets a :class:`ScenarioSampler`."""
 
     def __init__(self, *args, sampler=None, shuffle=None, **kwargs) -> None:
         power = sampling_power(self.config["scenario_sampling"])
-        own = ScenarioSampler(self._dataset, power, self.config["seed"], part=sampler)
-        super().__init__(*args, sampler=own, **kwargs)
+        scenario_sampler = ScenarioSampler(self._dataset, power, self.config["seed"], part=sampler)
+        super().__init__(*args, sampler=scenario_sampler, **kwargs)
 
 
 class ScenarioSamplingLoader(TrainDataLoader, _SampledByScenario):
@@ -132,10 +132,10 @@ class ScenarioSamplingLoader(TrainDataLoader, _SampledByScenario):
 
 
 def with_scenario_sampling(config, loader: TrainDataLoader) -> TrainDataLoader:
-    """The training loader that ``scenario_sampling`` asks for; the given one where that is natural.
+    """Replace the training loader by one that samples by scenario, unless sampling is natural.
 
     Raises:
-        ValueError: The setting is none there is, or there are no scenarios to draw by.
+        ValueError: The setting is not valid, or the data set has no scenarios.
     """
     if sampling_power(config["scenario_sampling"]) == 1:
         return loader

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender
-from recbole_llm4msr.model.layers.kernels import each_times
+from recbole_llm4msr.model.layers.kernels import matrix_per_row_times
 from recbole_llm4msr.model.layers.mlp import ScenarioGroups, init_weights
 from recbole_llm4msr.model.registry import register_backbone
 
@@ -101,9 +101,9 @@ class HyperAdapter(nn.Module):
 
     def forward(self, h: torch.Tensor, core: torch.Tensor, s: int) -> torch.Tensor:
         """Adapt rows ``h`` (B_s, H) of scenario s by their ``core`` I(x), ``(B_s, k, k)``."""
-        z = each_times(core, self.down_in(h))  # (B_s, k)
+        z = matrix_per_row_times(core, self.down_in(h))  # (B_s, k)
         z = torch.sigmoid(self.down_out(z))  # (B_s, A)
-        z = each_times(core, self.up_in(z))  # (B_s, k)
+        z = matrix_per_row_times(core, self.up_in(z))  # (B_s, k)
         return h + self.statistics[s](self.up_out(z), self.gamma, self.beta)
 
 

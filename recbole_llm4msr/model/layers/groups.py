@@ -1,4 +1,4 @@
-"""Rows grouped by scenario."""
+"""Group the rows of a batch by scenario."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from recbole_llm4msr.model.layers.kernels import stable_order
+from recbole_llm4msr.util.compiler import untraced
 
 
 class _Reorder(torch.autograd.Function):
-    """Rows in another order. The gradient comes back by the inverse order, not by scattering."""
+    """Reorder rows; the gradient is reordered by the inverse order instead of scattered."""
 
     @staticmethod
     def forward(ctx, x: torch.Tensor, order: torch.Tensor, inverse: torch.Tensor) -> torch.Tensor:
@@ -36,7 +37,7 @@ class ScenarioGroups:
         n_scenarios: Number of scenarios, S. Scenarios without a row get an empty slice.
 
     Raises:
-        ValueError: A row's scenario is none of them.
+        ValueError: A row's scenario is out of range.
 
     Attributes:
         sizes: Number of rows of every scenario.
@@ -44,10 +45,10 @@ class ScenarioGroups:
 
     def __init__(self, scenario: torch.Tensor, n_scenarios: int) -> None:
         count = _count_on_cpu if scenario.device.type == "cpu" else _count
-        nowhere, *sizes, self.in_order = count(scenario, n_scenarios)
-        if nowhere or len(sizes) > n_scenarios:
+        n_unknown, *sizes, self.in_order = count(scenario, n_scenarios)
+        if n_unknown or len(sizes) > n_scenarios:
             raise ValueError(
-                f"a row's scenario is none that the model knows: its id in the data set has to be "
+                f"a row's scenario is unknown to the model: its id in the data set must be "
                 f"between 1 and {n_scenarios} (0 is RecBole's padding)"
             )
         self.sizes = sizes
@@ -83,9 +84,9 @@ def _count(scenario: torch.Tensor, n_scenarios: int) -> list:
     return torch.cat([counts, in_order.view(1)]).tolist()
 
 
-@torch.compiler.disable
+@untraced
 def _count_on_cpu(scenario: torch.Tensor, n_scenarios: int) -> list:
-    """The same by numpy, in a third of the time for 100 rows and in half of it for 16,384."""
+    """The same with numpy, in a third of the time for 100 rows and half of it for 16,384."""
     ids = scenario.numpy()
     counts = np.bincount(ids + 1, minlength=n_scenarios + 1)
     return [*counts.tolist(), bool((ids[1:] >= ids[:-1]).all())]

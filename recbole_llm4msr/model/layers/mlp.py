@@ -36,7 +36,7 @@ class Tower(nn.Module):
 
 
 class PerScenario(nn.ModuleList):
-    """A module for every scenario; a row runs its own scenario's only."""
+    """One module per scenario; a row runs through the module of its scenario only."""
 
     def forward(self, x: torch.Tensor, groups: ScenarioGroups) -> torch.Tensor:
         """Send rows ``x`` (B, ...) each through its scenario's module, shape ``(B, ...)``."""
@@ -46,7 +46,7 @@ class PerScenario(nn.ModuleList):
 
 
 class Experts(nn.ModuleList):
-    """Networks of one shape that all read the same rows: ``(B, in_size) -> (B, E, H)``.
+    """Networks of the same shape that all read the same rows: ``(B, in_size) -> (B, E, H)``.
 
     Args:
         expert_num: Number of experts, E.
@@ -71,7 +71,7 @@ def mix(experts: torch.Tensor, gate: torch.Tensor) -> torch.Tensor:
 
 
 def init_weights(module: nn.Module) -> None:
-    """Xavier-normal weights and zero biases, as RecBole's context models start."""
+    """Xavier-normal weights and zero biases, as in RecBole's context models."""
     if isinstance(module, nn.Embedding):
         nn.init.xavier_normal_(module.weight.data)
     elif isinstance(module, nn.Linear):

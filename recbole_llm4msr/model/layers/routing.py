@@ -1,4 +1,4 @@
-r"""Rows routed to clusters of similar rows: the clustering half of ADL and AdaptDHM.
+r"""Cluster routing of ADL and AdaptDHM: assign rows to the nearest of several moving centres.
 
 Reference:
     Jinyun Li et al. "AdaptDHM: Adaptive Distribution Hierarchical Model for Multi-Domain CTR
@@ -15,21 +15,21 @@ from recbole_llm4msr.util.collectives import of_first_process, sum_of_processes
 
 
 class ClusterRouting(nn.Module):
-    r"""Assigns every row to the nearest of K centres; the centres move while training only.
+    r"""Assign every row to the nearest of K centres; the centres move only in training.
 
     .. math::
         r_{ij} = \mathrm{softmax}_j(\cos(x_i, c_j) / \tau), \qquad
         c_j \leftarrow \frac{\beta c_j + (1 - \beta) m_j}{\|\beta c_j + (1 - \beta) m_j\|}, \qquad
         m_j \propto \sum_i r_{ij} x_i
 
-    The routing is learnt without gradients. The centres are buffers: a model in evaluation assigns
-    a row by the stored centres, whatever else is in the batch. Adapted in three points. Against the
-    collapse of all centres into one, similarity is the cosine over a temperature (the inner
-    products of fresh embeddings are so small that the softmax is uniform), and the first training
-    batch places the centres on rows of its own that lie far from each other. And the sum of the
-    rows gets length one before it moves a centre, or a large batch would leave nothing of the old
-    one. Several processes have the same centres at any time: those of the first one, moved by the
-    rows of all.
+    The routing is learnt without gradients. The centres are buffers: in evaluation a row is
+    assigned by the stored centres and does not depend on its batch. Adapted in three points. To
+    keep the centres from collapsing into one, the similarity is the cosine over a temperature (the
+    inner products of new embeddings are so small that the softmax is uniform), and the first
+    training batch places the centres on rows that lie far from each other. The sum of the rows is
+    normalised before it moves a centre, since a large batch would otherwise replace the old centre.
+    All processes of a distributed run have the same centres: initially those of rank 0, then moved
+    by the rows of all processes. This module exchanges them itself, without the trainer.
 
     Args:
         config: Configuration; reads ``n_clusters`` (K), ``routing_rate`` (:math:`\beta`),
@@ -38,7 +38,7 @@ class ClusterRouting(nn.Module):
         size: Width of the rows, D.
 
     Raises:
-        ValueError: One of them is out of its range.
+        ValueError: One of these options is out of range.
     """
 
     def __init__(self, config, size: int) -> None:
@@ -46,20 +46,20 @@ class ClusterRouting(nn.Module):
         n_clusters, self.rate = config["n_clusters"], config["routing_rate"]
         self.iterations = config["routing_iterations"]
         self.temperature = config["routing_temperature"]
-        for key, is_right, wanted in (
+        for key, is_valid, expected in (
             ("n_clusters", n_clusters >= 1, "1 or more"),
             ("routing_rate", 0 <= self.rate <= 1, "between 0 and 1"),
             ("routing_iterations", self.iterations >= 1, "1 or more"),
             ("routing_temperature", self.temperature > 0, "above 0"),
         ):
-            if not is_right:
-                raise ValueError(f"{key}: {config[key]} is not {wanted}")
+            if not is_valid:
+                raise ValueError(f"{key}: {config[key]} is not {expected}")
         self.register_buffer("centres", F.normalize(torch.randn(n_clusters, size), dim=1))
         self.register_buffer("placed", torch.tensor(False))
 
     def place(self, rows: torch.Tensor) -> torch.Tensor:
-        """Centres from the batch ``rows`` (B, D): each the row least like those before it."""
-        chosen = [rows.mean(dim=0) @ rows.T]  # the first is the least typical row
+        """Choose centres from ``rows`` (B, D): each is the row least similar to those before it."""
+        chosen = [rows.mean(dim=0) @ rows.T]  # the first is the row least similar to the mean
         centres = []
         for _ in range(min(len(self.centres), len(rows))):
             nearest = torch.stack(chosen).amax(dim=0)  # (B,)

@@ -1,4 +1,4 @@
-r"""The code of a meta network: a knowledge vector, read once into a few numbers.
+r"""The code of a meta network: a knowledge vector compressed once to a few numbers.
 
 From the code, one head per meta layer generates that layer's weight and bias.
 

@@ -18,13 +18,13 @@ from recbole_llm4msr.model.llm4msr.users import BatchUsers, generated_times, per
 class FullWeight(nn.Module):
     r"""A full generated matrix, :math:`W = \sum_k z_k T_k + T_0`, as in the paper.
 
-    Row by row the product is re-ordered to :math:`\sum_k z_k (x T_k)`: the same number, without a
+    Per row the product is computed as :math:`\sum_k z_k (x T_k)`: the same result, without a
     matrix per row in memory. Where users have many rows each, a matrix per user is cheaper.
 
     Args:
         code_size: Width of the code z, K.
         size: Width of the rows, D (input and output).
-        plan: Which of the two: ``rows``, ``users``, or ``auto``, the cheaper one.
+        plan: One of the two forms, ``rows`` or ``users``, or ``auto``, the cheaper one.
     """
 
     def __init__(self, code_size: int, size: int, plan: str = "auto") -> None:
@@ -47,7 +47,7 @@ class FullWeight(nn.Module):
         return torch.einsum("bk,bkd->bd", code, products)
 
     def _once_per_user(self, n_rows: int, users: BatchUsers) -> bool:
-        """Whether a matrix per user takes fewer products than a row by row one, and no more room.
+        """Whether a matrix per user takes fewer products than the form per row, and no more memory.
 
         In units of D x D: a matrix takes K + 1 to make and one for each place in its blocks.
         """
@@ -109,10 +109,10 @@ class DiagonalWeight(nn.Module):
 def generated_weight(
     meta_rank: int | str, code_size: int, size: int, plan: str = "auto"
 ) -> nn.Module:
-    """Make the form of generated weight that ``meta_rank`` names: ``full``, ``diag`` or a rank.
+    """Create the generated weight for ``meta_rank``: ``full``, ``diag`` or a rank.
 
     Raises:
-        ValueError: ``meta_rank`` is none of the three.
+        ValueError: ``meta_rank`` is not one of the three.
     """
     if meta_rank == "full":
         return FullWeight(code_size, size, plan)

@@ -1,4 +1,4 @@
-r"""The item level, beyond the paper: what an item is about meets what its user is interested in.
+r"""The item level (not in the paper): a logit from the knowledge of the item and of the user.
 
 The user's knowledge generates a small layer, the item's knowledge runs through it, and its output
 is one more logit. Without cross-fitted user knowledge (``knowledge_folds``) this level learns to
@@ -41,7 +41,7 @@ class ItemMetaNetwork(nn.Module):
         self.core = nn.Linear(code_size, rank * rank)
         self.bias = nn.Linear(code_size, rank)
         self.logit = nn.Linear(rank, 1, bias=False)
-        # What is generated has the size of a Xavier-normal layer from the start.
+        # Generated matrices start with the variance of a Xavier-normal layer.
         nn.init.normal_(self.core.weight, std=(1 / (rank * code_size)) ** 0.5)
         nn.init.zeros_(self.core.bias)
         nn.init.zeros_(self.bias.weight)

@@ -11,20 +11,19 @@ from torch import nn
 class KnowledgeTable(nn.Module):
     """The frozen knowledge vectors on the model's device.
 
-    They come at a scale of one
-    (:class:`~recbole_llm4msr.knowledge.vectors.compress.Compressor`). They are not normalised
-    vector by vector: that would take two degrees of freedom from each, all that two or three
-    scenarios differ in, and would make the mean vector of users without a prompt as large as any
-    other.
+    Their scale is one (:class:`~recbole_llm4msr.knowledge.vectors.compress.Compressor`). They are
+    not normalised one by one: that would remove two degrees of freedom from each, which is all that
+    two or three scenarios differ in, and would make the mean vector of users without a prompt as
+    large as any other.
 
-    The vectors are no part of a checkpoint (they can be large, and they are in the store); their
-    fingerprint is, so that a checkpoint never meets vectors it was not trained with.
+    The vectors are not saved in a checkpoint, as they can be large and are in the store. Their
+    fingerprint is, so that a checkpoint is not used with vectors it was not trained with.
 
     Args:
         user: Vectors by knowledge index, shape ``(R, d)``; index i is user id i.
         scenario: Vectors by scenario, shape ``(S, d_s)``.
         item: Vectors by item id, shape ``(n_items, d_i)``, or ``None``.
-        fingerprint: Says what the vectors were made of.
+        fingerprint: Hash of everything that the vectors were made from.
     """
 
     def __init__(
@@ -40,17 +39,17 @@ class KnowledgeTable(nn.Module):
         self.fingerprint = fingerprint
 
     def __deepcopy__(self, memo: dict) -> KnowledgeTable:
-        """A copy of a model shares the vectors: RecBole copies models just to count operations."""
-        twin = copy(self)
-        twin._buffers = dict(self._buffers)
-        return twin
+        """Share the vectors with a copy, as RecBole copies a model only to count operations."""
+        duplicate = copy(self)
+        duplicate._buffers = dict(self._buffers)
+        return duplicate
 
     def get_extra_state(self) -> str:
-        """Put the fingerprint into the checkpoint."""
+        """The fingerprint, to be saved in a checkpoint."""
         return self.fingerprint
 
     def set_extra_state(self, state: str) -> None:
-        """Compare the fingerprint of a checkpoint with that of the vectors at hand.
+        """Check that the fingerprint of a checkpoint is that of the loaded vectors.
 
         Raises:
             ValueError: They differ.

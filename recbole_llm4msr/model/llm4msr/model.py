@@ -22,12 +22,12 @@ from recbole_llm4msr.model.llm4msr.scenario_meta import ScenarioMetaNetwork
 from recbole_llm4msr.model.llm4msr.user_meta import UserMetaNetwork
 from recbole_llm4msr.model.llm4msr.users import PLANS, users_of
 
-#: Name of the field that says which knowledge vector a training row is trained with.
+#: Field with the index of the knowledge vector that a training row is trained with.
 KNOWLEDGE_INDEX = "knowledge_index"
 
 
 def reads_knowledge(config) -> bool:
-    """Whether a level of :class:`LLM4MSR` is on that reads knowledge."""
+    """Whether any level of :class:`LLM4MSR` that reads knowledge is on."""
     item_level = config["use_item_meta"] and config["item_knowledge"]
     return bool(config["use_user_meta"] or config["use_scenario_meta"] or item_level)
 
@@ -44,10 +44,10 @@ class LLM4MSR(AbstractRecommender):
     backbone, the scenario-level ones in parallel with it. Both start neutral: an untrained LLM4MSR
     scores as its backbone does, and so does one with both levels switched off.
 
-    Where the layers stand, and that knowledge generates their weights and biases, is the paper's;
-    the residual form, the neutral start and the sum of the logits are decided here.
+    From the paper are the positions of the layers, and that knowledge generates their weights and
+    biases; the residual form, the neutral start and the sum of the logits are choices of ours.
 
-    There is no class to write per backbone: registering ``Name`` makes ``LLM4MSR_Name``.
+    A backbone needs no LLM4MSR class: registering ``Name`` makes ``LLM4MSR_Name``.
 
     Args:
         config: Configuration; see ``properties/model/LLM4MSR.yaml`` for the options.
@@ -55,8 +55,8 @@ class LLM4MSR(AbstractRecommender):
             (:func:`recbole_llm4msr.data_preparation` does it).
 
     Raises:
-        ValueError: A meta level is on but the data set carries no knowledge, or an option cannot be
-            meant.
+        ValueError: A meta level is on but the data set has no knowledge, or an option is not
+            valid.
     """
 
     type = ModelType.CONTEXT
@@ -71,21 +71,21 @@ class LLM4MSR(AbstractRecommender):
         self.ITEM_ID = config["ITEM_ID_FIELD"]
         self.meta_plan = config["meta_plan"]
         if self.meta_plan not in PLANS:
-            raise ValueError(f"meta_plan: {self.meta_plan!r} is none of {', '.join(PLANS)}")
-        #: Whether rows of a user stand together in training too.
+            raise ValueError(f"meta_plan: {self.meta_plan!r} is not one of {', '.join(PLANS)}")
+        #: Whether a user's rows are adjacent in training too.
         self.in_blocks = (config["user_block_size"] or 1) > 1
-        #: Whether looking for the users of a shuffled training batch may pay.
+        #: Whether finding the users of a shuffled training batch may save time.
         self.sorts_users = config["meta_rank"] == "full" and bool(config["use_user_meta"])
         knowledge = getattr(dataset, "knowledge", None)
         if knowledge is None and reads_knowledge(config) and config["knowledge"] != "none":
             raise ValueError(
-                f"{type(self).__name__} needs knowledge, and this data set carries none. Make the "
+                f"{type(self).__name__} needs knowledge, and this data set has none. Make the "
                 "loaders with recbole_llm4msr.data_preparation(config, dataset), or set "
                 "`knowledge: none`."
             )
 
-        # define layers and loss: the backbone first, so that it starts from the same random
-        # numbers as it does on its own
+        # define layers and loss: the backbone first, so that it gets the same random numbers as
+        # without LLM4MSR
         self.backbone = self.backbone_class(config, dataset)
         size = self.backbone.input_size
         self.knowledge = self.user_meta = self.scenario_meta = self.item_meta = None
@@ -122,7 +122,7 @@ class LLM4MSR(AbstractRecommender):
             )
 
     def knowledge_index(self, interaction: Interaction) -> torch.Tensor:
-        """Index of every row's user vector, shape ``(B,)``: its own where the row carries one."""
+        """Index of every row's user vector, shape ``(B,)``: the row's field, else its user id."""
         fields = interaction.interaction
         return fields[KNOWLEDGE_INDEX if KNOWLEDGE_INDEX in fields else self.USER_ID]
 
@@ -134,7 +134,7 @@ class LLM4MSR(AbstractRecommender):
         if not len(x):
             return no_logits(x)
         if self.user_meta is not None or self.item_meta is not None:
-            # Before the rows are sorted by scenario, while those of a user stand together.
+            # Before the rows are sorted by scenario, while a user's rows are adjacent.
             index = self.knowledge_index(interaction)  # (B,)
             users = users_of(
                 index,
@@ -146,7 +146,7 @@ class LLM4MSR(AbstractRecommender):
             user = self.knowledge.user.index_select(0, distinct)  # (B or G, d)
         if self.user_meta is not None:
             x = self.user_meta(x, user, users)
-        # Sorted once, here: all that runs by scenario below finds its rows in order.
+        # Sorted once: every layer per scenario below gets its rows in order.
         scenario = self.backbone.scenario_of(interaction)  # (B,)
         groups = ScenarioGroups(scenario, self.backbone.n_scenarios)
         x = groups.sort(x)
@@ -160,7 +160,7 @@ class LLM4MSR(AbstractRecommender):
         return logit
 
     def calculate_loss(self, interaction: Interaction) -> torch.Tensor:
-        """The backbone's own loss on the logits of the whole model."""
+        """The loss of the backbone on the logits of the whole model."""
         return self.backbone.batch_loss(self.forward(interaction), interaction)
 
     def predict(self, interaction: Interaction) -> torch.Tensor:

@@ -23,8 +23,8 @@ class ScenarioMetaNetwork(nn.Module):
     .. math:: h_{l+1} = \mathrm{ReLU}(W_l(z_s) h_l + b_l(z_s)), \qquad
               \mathrm{logit} = w(z_s)^\top h_L + b(z_s)
 
-    The weights are generated once per scenario and batch, never per row, and a row only runs its
-    own scenario's tower. The generator of the last layer starts at zero, and so does the logit.
+    The weights are generated once per scenario and batch, never per row, and a row runs only the
+    tower of its scenario. The generator of the last layer starts at zero, and so does the logit.
 
     Args:
         knowledge_size: Width of a scenario's knowledge vector.
@@ -55,7 +55,7 @@ class ScenarioMetaNetwork(nn.Module):
         nn.init.zeros_(self.generate.bias)
         hidden = self.generate.bias.detach().split(self.numbers)[:-2:2]
         for (fan_in, fan_out), weight in zip(pairwise(self.sizes), hidden, strict=False):
-            # What a generated hidden layer starts from is as wide as a Xavier-normal one.
+            # A generated hidden layer starts with the standard deviation of a Xavier-normal one.
             nn.init.normal_(weight, std=(2 / (fan_in + fan_out)) ** 0.5)
 
     def forward(self, parts: Sequence[torch.Tensor], knowledge: torch.Tensor) -> torch.Tensor:
@@ -66,11 +66,13 @@ class ScenarioMetaNetwork(nn.Module):
             knowledge: Knowledge of the scenarios, shape ``(S, knowledge_size)``.
 
         Returns:
-            Logits, one scenario's after the other, shape ``(B,)``.
+            Logits, ordered by scenario, shape ``(B,)``.
         """
         # Unbound once: a gradient through generated[s] would be a full tensor for every scenario.
         generated = self.generate(self.encoder(knowledge)).unbind()  # S times (numbers,)
-        logits = [self._tower(x, own) for x, own in zip(parts, generated, strict=True) if len(x)]
+        logits = [
+            self._tower(x, weights) for x, weights in zip(parts, generated, strict=True) if len(x)
+        ]
         return torch.cat(logits) if logits else self._tower(parts[0], generated[0])
 
     def _tower(self, x: torch.Tensor, generated: torch.Tensor) -> torch.Tensor:

@@ -10,14 +10,13 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers.kernels import tanh_
 from recbole_llm4msr.model.llm4msr.code import KnowledgeEncoder
 from recbole_llm4msr.model.llm4msr.generated import generated_weight
 from recbole_llm4msr.model.llm4msr.users import BatchUsers, per_row
 
 
 class UserMetaLayer(nn.Module):
-    r"""A residual layer whose weight and bias are a user's own.
+    r"""A residual layer whose weight and bias are generated for each user.
 
     .. math:: x' = x + \tanh(W(z_u)\,x + b(z_u))
 
@@ -42,9 +41,9 @@ class UserMetaLayer(nn.Module):
         self, x: torch.Tensor, code: torch.Tensor, users: BatchUsers | None = None
     ) -> torch.Tensor:
         """``(B, D), (B or G, K) -> (B, D)``."""
-        # In place: on a CPU fresh memory for a batch costs more than working on it.
-        change = tanh_(self.weight(x, code, users).add_(per_row(self.bias(code), users)))
-        if torch.is_grad_enabled() or change.dtype != x.dtype:  # autocast computes in another
+        # In place: on a CPU, allocating memory for a batch costs more than the arithmetic.
+        change = torch.tanh_(self.weight(x, code, users).add_(per_row(self.bias(code), users)))
+        if torch.is_grad_enabled() or change.dtype != x.dtype:  # autocast may use another dtype
             return x + change
         return change.add_(x)
 
@@ -82,7 +81,7 @@ class UserMetaNetwork(nn.Module):
     def forward(
         self, x: torch.Tensor, knowledge: torch.Tensor, users: BatchUsers | None = None
     ) -> torch.Tensor:
-        """Send rows ``x`` (B, D) through the layers that knowledge makes.
+        """Apply the layers generated from knowledge to rows ``x`` (B, D).
 
         Args:
             x: Rows, shape ``(B, D)``.

@@ -1,4 +1,4 @@
-"""The users of a batch: what their knowledge generates is generated once for each."""
+"""The distinct users of a batch, whose weights are generated once a user instead of once a row."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from functools import cached_property
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.layers.kernels import SMALL, each_times, stable_order
+from recbole_llm4msr.model.layers.kernels import SMALL, matrix_per_row_times, stable_order
 
-#: How what a user's knowledge generates is computed: per row, once per user, or what is cheaper.
+#: How a user's weights are generated: per row, once per user, or the cheaper of both.
 PLANS = ("auto", "rows", "users")
 
-#: Rows of which :func:`generated_times` holds the matrices at a time on a CPU.
+#: Rows whose matrices :func:`generated_times` holds in memory at a time on a CPU.
 _CPU_ROWS = 1024
 
 #: With more rows a user than this, blocks are cheaper than a copy of its matrix for each row.
@@ -20,7 +20,7 @@ _FEW_ROWS = 6
 
 
 class BatchUsers:
-    """The distinct users of a batch, and whose every row is.
+    """The distinct users of a batch, and the user of every row.
 
     For products with a matrix per user, rows are put into *blocks*: a block has room for as many
     rows as a user has on average, L, and a user as many blocks as it needs. However uneven the
@@ -28,8 +28,8 @@ class BatchUsers:
 
     Args:
         index: Knowledge index of every row, shape ``(B,)``.
-        neighbours: Whether rows of a user stand together, so that no sort is needed to find them. A
-            user whose rows do not is taken for several.
+        neighbours: Whether the rows of a user are adjacent, so that no sort is needed. A user whose
+            rows are not adjacent counts as several users.
     """
 
     def __init__(self, index: torch.Tensor, neighbours: bool = False) -> None:
@@ -42,7 +42,7 @@ class BatchUsers:
         return len(self.distinct)
 
     def spread(self, values: torch.Tensor) -> torch.Tensor:
-        """What each user has, for each of its rows: ``(G, ...) -> (B, ...)``."""
+        """Repeat the values of users for each of their rows: ``(G, ...) -> (B, ...)``."""
         if len(self) == 1:
             return values.expand(len(self.of_row), *values.shape[1:])
         return values.index_select(0, self.of_row)
@@ -68,7 +68,7 @@ class BatchUsers:
         return owner, torch.empty_like(place).scatter_(0, order, place + shift[self.of_row[order]])
 
     def times(self, matrices: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Its user's matrix times each row: ``(G, R, Q), (B, Q) -> (B, R)``."""
+        """Multiply every row by its user's matrix: ``(G, R, Q), (B, Q) -> (B, R)``."""
         if len(self) == 1:  # as when one user's candidates are scored
             return x @ matrices[0].T
         owner, place = self.blocks
@@ -82,15 +82,15 @@ class BatchUsers:
 def users_of(
     index: torch.Tensor, plan: str, *, neighbours: bool, worth_a_sort: bool
 ) -> BatchUsers | None:
-    """The users of a batch where generating once per user pays, else ``None``.
+    """The users of a batch where generating once per user is cheaper, else ``None``.
 
     Args:
         index: Knowledge index of every row, shape ``(B,)``.
         plan: ``meta_plan``: ``auto``, ``rows`` or ``users``.
-        neighbours: Whether rows of a user may be expected to stand together, as in evaluation and
-            with ``user_block_size``.
-        worth_a_sort: Whether ``auto`` sorts for users where they do not: a shuffled training batch
-            has few users with several rows.
+        neighbours: Whether rows of a user are expected to be adjacent, as in evaluation and with
+            ``user_block_size``.
+        worth_a_sort: Whether ``auto`` sorts rows by user where they are not: a shuffled training
+            batch has few users with several rows.
     """
     if plan == "rows" or (plan == "auto" and not (neighbours or worth_a_sort)):
         return None
@@ -100,14 +100,14 @@ def users_of(
 
 
 def per_row(generated: torch.Tensor, users: BatchUsers | None) -> torch.Tensor:
-    """What was generated, once for every row: ``(B or G, ...) -> (B, ...)``."""
+    """Generated values for every row, repeated if per user: ``(B or G, ...) -> (B, ...)``."""
     return generated if users is None else users.spread(generated)
 
 
 def generated_times(
     generator: nn.Linear, code: torch.Tensor, x: torch.Tensor, users: BatchUsers | None
 ) -> torch.Tensor:
-    """A small generated matrix times each row, its own or its user's: ``(B, Q) -> (B, R)``.
+    """Multiply every row by a small generated matrix, per row or per user: ``(B, Q) -> (B, R)``.
 
     Without users every row gets a matrix, on a CPU for some rows at a time: those stay in its
     cache, where the matrices of a large batch would each time be written to fresh memory.
@@ -118,21 +118,21 @@ def generated_times(
         x: Rows, shape ``(B, Q)``.
         users: The users of the batch, where the codes are theirs.
     """
-    shape = (-1, generator.out_features // x.shape[1], x.shape[1])  # of matrices, even of none
+    shape = (-1, generator.out_features // x.shape[1], x.shape[1])  # also for no matrices
     if users is not None:
         matrices = generator(code).view(shape)
-        if _copies_pay(matrices, users):
-            return each_times(users.spread(matrices), x)
+        if _copies_are_cheaper(matrices, users):
+            return matrix_per_row_times(users.spread(matrices), x)
         return users.times(matrices, x)
     step = _CPU_ROWS if x.device.type == "cpu" else max(1, len(x))
     products = [
-        each_times(generator(part).view(shape), rows)
+        matrix_per_row_times(generator(part).view(shape), rows)
         for part, rows in zip(code.split(step), x.split(step), strict=True)
     ]
     return products[0] if len(products) == 1 else torch.cat(products)
 
 
-def _copies_pay(matrices: torch.Tensor, users: BatchUsers) -> bool:
+def _copies_are_cheaper(matrices: torch.Tensor, users: BatchUsers) -> bool:
     """Whether a copy of its user's matrix for every row is cheaper than blocks of rows.
 
     It is where a user has few rows and the gradient comes back through a product of small matrices.

@@ -1,4 +1,4 @@
-"""Adam on embedding tables, equal to the dense one, at the cost of the rows that are read."""
+"""Lazy Adam for embedding tables: the results of dense Adam at the cost of the rows read."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recbole_llm4msr.training.optim.row_wise import TableOptimizer
+from recbole_llm4msr.training.optim.table_optimizer import RowOptimizer
 
 
-class DeferredAdam(TableOptimizer):
-    r"""Adam, with the steps of a row that rests put off until it is read again.
+class DeferredAdam(RowOptimizer):
+    r"""Adam that postpones the updates of a row without gradient until the row is read again.
 
-    Dense Adam moves a row on after its gradient has become zero, for as long as its first moment
-    lasts; an optimiser that leaves resting rows alone ends somewhere else. Here such steps are made
-    up for at once when the row is next read: after :math:`k` steps at rest since step :math:`t`,
+    Dense Adam keeps updating a row after its gradient has become zero, for as long as its first
+    moment lasts; an optimiser that skips these updates gives other results. Here they are applied
+    at once when the row is next read: after :math:`k` steps without gradient since step :math:`t`,
 
     .. math::
         w \leftarrow w - \eta \sum_{j=1}^{k}
@@ -26,28 +26,28 @@ class DeferredAdam(TableOptimizer):
                  {\sqrt{\beta_2^j v / (1 - \beta_2^{t+j})} + \epsilon}, \qquad
         m \leftarrow \beta_1^k m, \qquad v \leftarrow \beta_2^k v
 
-    Without :math:`\epsilon` the sum is :math:`m / \sqrt v` times a number that depends on
-    :math:`t` and :math:`k` alone. With it, the terms of a sum weigh :math:`\epsilon` alike, as
-    they do on average: exact where :math:`\epsilon` is small or large beside the root, and nearly
-    so in between.
+    Without :math:`\epsilon` the sum is :math:`m / \sqrt v` times a number that depends only on
+    :math:`t` and :math:`k`. With it, every term gets the same, average weight of :math:`\epsilon`:
+    exact where :math:`\epsilon` is much smaller or larger than the square root, and close to it in
+    between.
 
-    Call :meth:`read_by` for the modules that read the tables, and :meth:`settle` before a table is
-    read in any other way (evaluation, a checkpoint). The learning rate of the deferred steps is the
-    one at the time when they are made up for.
+    Call :meth:`update_before_reads` for the modules that read the tables, and :meth:`settle` before
+    a table is read in any other way (evaluation, a checkpoint). Postponed updates use the learning
+    rate at the time when they are applied.
 
     Reference:
         Diederik P. Kingma and Jimmy Ba. "Adam: A Method for Stochastic Optimization." ICLR 2015,
-        algorithm 1. Putting off the steps of parameters that nobody reads: Bob Carpenter. "Lazy
+        algorithm 1. Postponing the updates of parameters that are not read: Bob Carpenter. "Lazy
         Sparse Stochastic Gradient Descent for Regularized Multinomial Logistic Regression." 2008.
 
     Args:
         params: Embedding tables whose gradients are sparse.
         lr: Learning rate.
         betas: Decay of the first and of the second moment.
-        eps: Added to the root.
+        eps: Added to the square root in the denominator.
 
     Raises:
-        ValueError: The first moment lasts so long that the deferred steps have no end.
+        ValueError: ``betas`` let the sum of the postponed updates diverge.
     """
 
     def __init__(
@@ -58,22 +58,25 @@ class DeferredAdam(TableOptimizer):
         eps: float = 1e-8,
     ) -> None:
         if not 0 < betas[0] ** 2 < betas[1] < 1:
-            raise ValueError(f"betas: {betas} make steps of a row at rest grow without end")
+            raise ValueError(
+                f"betas: {betas} let the postponed steps of a row grow without end; they need "
+                "0 < betas[0] ** 2 < betas[1] < 1"
+            )
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps})
-        self._sums: dict[Any, torch.Tensor] = {}
+        self._unlimited_sums: dict[Any, torch.Tensor] = {}
 
-    def read_by(self, tables: Iterable[nn.Embedding]) -> None:
-        """Bring the rows up to date that these modules read in training, before they do."""
-        hook = torch.compiler.disable(self._before_reading)
+    def update_before_reads(self, tables: Iterable[nn.Embedding]) -> None:
+        """Bring the rows that these modules read in training up to date before each read."""
+        hook = torch.compiler.disable(self._update_rows_read)
         for table in tables:
             table.register_forward_pre_hook(hook)
 
     @torch.no_grad()
-    def _before_reading(self, table: nn.Embedding, args: tuple[torch.Tensor, ...]) -> None:
+    def _update_rows_read(self, table: nn.Embedding, args: tuple[torch.Tensor, ...]) -> None:
         if table.training and self.state.get(table.weight):
             groups = self.param_groups
             group = next(g for g in groups if any(p is table.weight for p in g["params"]))
-            self._advance(table.weight, args[0].flatten(), None, group)
+            self._apply_steps(table.weight, args[0].flatten(), None, group)
 
     def _update(self, table, rows, grad, group) -> None:
         if not self.state[table]:
@@ -83,53 +86,53 @@ class DeferredAdam(TableOptimizer):
                 "square": torch.zeros_like(table, memory_format=torch.preserve_format),
                 "last": torch.zeros(len(table), dtype=torch.int32, device=table.device),
             }
-        self._advance(table, rows, grad, group)
+        self._apply_steps(table, rows, grad, group)
         self.state[table]["step"] += 1
 
     @torch.no_grad()
     def settle(self, rows_at_a_time: int = 1 << 20) -> None:
-        """Bring every row up to date, so that the tables are what dense Adam would have made."""
+        """Bring every row up to date, so that the tables equal those of dense Adam."""
         for group in self.param_groups:
             for table in filter(self.state.get, group["params"]):
                 for rows in torch.arange(len(table), device=table.device).split(rows_at_a_time):
-                    self._advance(table, rows, None, group)
+                    self._apply_steps(table, rows, None, group)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore the state, with whole numbers of steps: torch makes floats of all tensors."""
+        """Restore the state; step numbers become integers again, as torch casts all tensors."""
         super().load_state_dict(state_dict)
         for state in self.state.values():
             state["last"] = state["last"].int()
 
-    def _advance(
+    def _apply_steps(
         self,
         table: nn.Parameter,
         rows: torch.Tensor,
         grad: torch.Tensor | None,
         group: dict[str, Any],
     ) -> None:
-        """Make up for the steps that ``rows`` (n,) rested, then make one with ``grad`` (n, D).
+        """Apply the postponed steps of ``rows`` (n,), then one step with ``grad`` (n, D).
 
-        A row may occur several times where there is no gradient: it is written the same each time.
+        Without a gradient a row may occur several times: each time the same values are written.
         """
         state, lr, eps = self.state[table], group["lr"], group["eps"]
         (beta1, beta2), step = group["betas"], state["step"]
         last = state["last"][rows]
-        # Where looking costs no waiting for the device, what needs nothing done is left out.
-        look = rows.device.type == "cpu"
-        if look and grad is None:
-            resting = ((last < step) & (last > 0)).nonzero().squeeze(1)
-            rows, last = rows[resting], last[resting]
+        # On a CPU rows without postponed steps are skipped; a GPU would have to be waited for.
+        on_cpu = rows.device.type == "cpu"
+        if on_cpu and grad is None:
+            behind = ((last < step) & (last > 0)).nonzero().squeeze(1)
+            rows, last = rows[behind], last[behind]
         tables = table, state["mean"], state["square"]
         # F.embedding gathers rows several times as fast as indexing does.
         weight, mean, square = (F.embedding(rows, t) for t in tables)  # (n, D)
 
-        if not look or (last < step).any():
-            rested = (step - last).to(table.dtype).unsqueeze(1)  # (n, 1)
-            scaled, plain = self._sums_of_rest(last, rested, step, group["betas"])
-            root = square.sqrt().add_(torch.where(rested > 0, scaled / plain, 1).mul_(eps))
+        if not on_cpu or (last < step).any():
+            skipped = (step - last).to(table.dtype).unsqueeze(1)  # (n, 1)
+            scaled, plain = self._sums_over_skipped(last, skipped, step, group["betas"])
+            root = square.sqrt().add_(torch.where(skipped > 0, scaled / plain, 1).mul_(eps))
             weight.addcdiv_(mean.mul(scaled), root, value=-lr)
-            mean *= torch.exp(rested * math.log(beta1))
-            square *= torch.exp(rested * math.log(beta2))
+            mean *= torch.exp(skipped * math.log(beta1))
+            square *= torch.exp(skipped * math.log(beta2))
         if grad is not None:
             step += 1
             mean.lerp_(grad, 1 - beta1)
@@ -140,29 +143,29 @@ class DeferredAdam(TableOptimizer):
             whole.index_copy_(0, rows, part)
         state["last"].index_fill_(0, rows, step)
 
-    def _sums_of_rest(
-        self, last: torch.Tensor, rested: torch.Tensor, step: int, betas: tuple[float, float]
+    def _sums_over_skipped(
+        self, last: torch.Tensor, skipped: torch.Tensor, step: int, betas: tuple[float, float]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The sums over the steps at rest, ``(n, 1)`` each; see :func:`endless_sums`.
+        """The sums over the skipped steps, ``(n, 1)`` each; see :func:`unlimited_sums`.
 
-        Those of a rest with an end are those without one, less what comes after the end.
+        A sum up to a step is the unlimited sum less the terms after that step.
         """
-        key = betas, last.device, rested.dtype
-        if key not in self._sums or len(self._sums[key]) <= step:
-            sums = endless_sums(2 * step + 1024, betas)
-            self._sums[key] = sums.to(last.device, rested.dtype)
-        sums = self._sums[key]
-        decayed = torch.cat([torch.exp(rested * math.log(d)) for d in _decays(betas)], dim=1)
+        key = betas, last.device, skipped.dtype
+        if key not in self._unlimited_sums or len(self._unlimited_sums[key]) <= step:
+            sums = unlimited_sums(2 * step + 1024, betas)
+            self._unlimited_sums[key] = sums.to(last.device, skipped.dtype)
+        sums = self._unlimited_sums[key]
+        decayed = torch.cat([torch.exp(skipped * math.log(d)) for d in _decays(betas)], dim=1)
         return (F.embedding(last, sums) - sums[step] * decayed).split(1, dim=1)
 
 
 def _decays(betas: tuple[float, float]) -> tuple[float, float]:
-    """By what the terms of both sums shrink at each step of rest."""
+    """Factor by which the terms of each sum shrink at every skipped step."""
     return betas[0] / math.sqrt(betas[1]), betas[0]
 
 
-def endless_sums(length: int, betas: tuple[float, float]) -> torch.Tensor:
-    r"""Sums over the steps of a row that rests for ever since step :math:`t`.
+def unlimited_sums(length: int, betas: tuple[float, float]) -> torch.Tensor:
+    r"""Sums over all steps after step :math:`t` for a row that never gets a gradient again.
 
     .. math::
         \sum_{j \ge 1} \frac{\beta_1^j}{1 - \beta_1^{t+j}}
@@ -174,7 +177,7 @@ def endless_sums(length: int, betas: tuple[float, float]) -> torch.Tensor:
         betas: Decay of the first and of the second moment.
 
     Returns:
-        Both for ``t = 0 .. length - 1``, shape ``(length, 2)``, in double precision.
+        Both sums for ``t = 0 .. length - 1``, shape ``(length, 2)``, in double precision.
     """
     beta1, beta2 = betas
     n_terms = math.ceil(math.log(1e-13) / math.log(max(_decays(betas))))

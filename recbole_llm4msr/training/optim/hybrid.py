@@ -1,8 +1,8 @@
-"""Optimisers whose step costs what the batch touches, not what the vocabulary holds.
+"""Two optimisers used as one: a sparse one for embedding tables, a dense one for the rest.
 
-A dense embedding table makes every step update every row. With sparse gradients only the rows of
-the batch are updated; the rest of the model keeps the optimiser that ``learner`` names, in torch's
-fused form.
+With dense gradients every step updates every row of a table. With sparse gradients a step updates
+only the rows of the batch; the rest of the model keeps the optimiser that ``learner`` names, in
+torch's fused form.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.optim import SGD, Adam, Optimizer, SparseAdam
+from torch.optim import SGD, Adam, Optimizer
 
 from recbole_llm4msr.training.optim.deferred_adam import DeferredAdam
-from recbole_llm4msr.training.optim.row_wise import RowWiseAdagrad, RowWiseAdam
+from recbole_llm4msr.training.optim.row_wise_adagrad import RowWiseAdagrad
+from recbole_llm4msr.training.optim.sparse_adam import TableSparseAdam
+from recbole_llm4msr.training.optim.table_optimizer import TableOptimizer
 
-#: `auto` makes tables sparse from this many rows on; below, a dense step is no slower.
+#: `auto` makes tables with at least this many rows sparse; below, a dense step is as fast.
 AUTO_ROWS = 500_000
 
 
@@ -27,12 +29,12 @@ class HybridOptimizer:
     Args:
         dense: Optimiser of the dense parameters.
         sparse: Optimiser of the tables.
-        choice: What ``embedding_optimizer`` calls that one.
+        choice: The value of ``embedding_optimizer`` that stands for the optimiser of the tables.
     """
 
-    def __init__(self, dense: Optimizer, sparse: Optimizer, choice: str) -> None:
+    def __init__(self, dense: Optimizer, sparse: TableOptimizer, choice: str) -> None:
         self.choice = choice
-        self.parts = {"dense": dense, "sparse": sparse}
+        self.parts: dict[str, Optimizer] = {"dense": dense, "sparse": sparse}
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:
@@ -40,7 +42,7 @@ class HybridOptimizer:
         return [group for part in self.parts.values() for group in part.param_groups]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget all gradients."""
+        """Clear all gradients."""
         for part in self.parts.values():
             part.zero_grad(set_to_none)
 
@@ -50,41 +52,44 @@ class HybridOptimizer:
             part.step()
 
     def settle(self) -> None:
-        """Do what the optimiser of the tables put off, before a table is read as a whole."""
-        if isinstance(self.parts["sparse"], DeferredAdam):
-            self.parts["sparse"].settle()
+        """Apply the postponed updates of the tables, before a table is read as a whole."""
+        self.parts["sparse"].settle()
 
     def state_dict(self) -> dict[str, Any]:
-        """State of both, by name, and the choice."""
+        """State of both optimisers by name, and ``embedding_optimizer``."""
         parts = {name: part.state_dict() for name, part in self.parts.items()}
         return {"embedding_optimizer": self.choice, **parts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restore both."""
+        """Restore the state of both."""
         for name, part in self.parts.items():
             part.load_state_dict(state[name])
 
 
 def check_choice(optimizer: Optimizer | HybridOptimizer, state: dict[str, Any]) -> None:
-    """Compare the optimiser of the tables with the one that a state was saved by.
+    """Check that a saved state is one of this kind of optimiser.
+
+    Args:
+        optimizer: The optimiser that the state is to be loaded into.
+        state: A state dict, as saved in a checkpoint.
 
     Raises:
-        ValueError: They are of two kinds.
+        ValueError: The state was saved with another ``embedding_optimizer``.
     """
-    here = getattr(optimizer, "choice", "dense")
-    there = state.get("embedding_optimizer", "dense")
-    if here != there:
+    current = getattr(optimizer, "choice", "dense")
+    saved = state.get("embedding_optimizer", "dense")
+    if current != saved:
         raise ValueError(
-            f"The checkpoint was trained with embedding_optimizer: {there}, and here it is {here}; "
-            "resume it with the one it was trained with."
+            f"The checkpoint was trained with embedding_optimizer: {saved}, and here it is "
+            f"{current}; resume it with the one it was trained with."
         )
 
 
 def fuse(optimizer: Optimizer, device: torch.device) -> Optimizer:
-    """Let Adam or SGD update a parameter in one pass instead of one for every term of its formula.
+    """Switch Adam or SGD to torch's fused form, one pass over a parameter for the whole formula.
 
-    The same numbers but for rounding; on a CPU in about a quarter of the time. Other optimisers and
-    devices are left alone.
+    The results are the same up to rounding; on a CPU a step takes about a quarter of the time.
+    Other optimisers and devices are not changed.
     """
     if isinstance(optimizer, Adam | SGD) and device.type in ("cpu", "cuda"):
         for group in optimizer.param_groups:
@@ -92,23 +97,10 @@ def fuse(optimizer: Optimizer, device: torch.device) -> Optimizer:
     return optimizer
 
 
-class _SparseAdam(SparseAdam):
-    """torch's, also where a model reads a table as a whole, whose gradient is dense then."""
-
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """One step."""
-        for group in self.param_groups:
-            for table in group["params"]:
-                if table.grad is not None and not table.grad.is_sparse:
-                    table.grad = table.grad.to_sparse(1)
-        return super().step(closure)
-
-
-_SPARSE: dict[str, Callable[..., Optimizer]] = {
+_TABLE_OPTIMIZERS: dict[str, Callable[..., TableOptimizer]] = {
     "deferred_adam": DeferredAdam,
-    "sparse_adam": _SparseAdam,
+    "sparse_adam": TableSparseAdam,
     "rowwise_adagrad": RowWiseAdagrad,
-    "rowwise_adam": RowWiseAdam,
 }
 
 
@@ -120,18 +112,25 @@ def make_tables_sparse(model: nn.Module, choice: str) -> list[nn.Embedding]:
         choice: ``dense``, ``auto``, or one of the sparse optimisers, which take every table.
 
     Returns:
-        The tables that are sparse now.
+        The tables with sparse gradients.
 
     Raises:
-        ValueError: There is no such choice.
+        ValueError: ``choice`` is unknown.
     """
-    known = ("auto", "dense", *_SPARSE)
+    known = ("auto", "dense", *_TABLE_OPTIMIZERS)
     if choice not in known:
-        raise ValueError(f"embedding_optimizer: {choice!r} is not one of {', '.join(known)}")
+        raise ValueError(
+            f"embedding_optimizer: {choice!r} is not one of {', '.join(known)}; deferred_adam "
+            "updates only the rows of a batch and gives the results of dense Adam"
+        )
     if choice == "dense":
         return []
-    least = AUTO_ROWS if choice == "auto" else 0
-    tables = [m for m in model.modules() if isinstance(m, nn.Embedding) and len(m.weight) >= least]
+    min_rows = AUTO_ROWS if choice == "auto" else 0
+    tables = [
+        module
+        for module in model.modules()
+        if isinstance(module, nn.Embedding) and len(module.weight) >= min_rows
+    ]
     for table in tables:
         table.sparse = True
     return tables
@@ -140,9 +139,15 @@ def make_tables_sparse(model: nn.Module, choice: str) -> list[nn.Embedding]:
 def hybrid(
     dense: Optimizer, tables: list[nn.Embedding], choice: str, learning_rate: float
 ) -> HybridOptimizer:
-    """Put the optimiser of the sparse tables beside that of the rest."""
+    """Combine the optimiser of the dense parameters with a new one of the sparse tables.
+
+    Args:
+        dense: Optimiser of the dense parameters.
+        tables: Modules whose tables have sparse gradients.
+        choice: One of the sparse optimisers of ``embedding_optimizer``, or ``auto``.
+        learning_rate: Learning rate of the tables.
+    """
     choice = "deferred_adam" if choice == "auto" else choice
-    sparse = _SPARSE[choice]([table.weight for table in tables], lr=learning_rate)
-    if isinstance(sparse, DeferredAdam):
-        sparse.read_by(tables)
+    sparse = _TABLE_OPTIMIZERS[choice]([table.weight for table in tables], lr=learning_rate)
+    sparse.update_before_reads(tables)
     return HybridOptimizer(dense, sparse, choice)

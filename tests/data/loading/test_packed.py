@@ -36,14 +36,14 @@ def test_an_unshuffled_split_is_read_in_order(toy, tmp_path) -> None:
     assert torch.equal(times, train.dataset.inter_feat["timestamp"])
 
 
-def test_what_samples_or_transforms_rows_is_left_to_recbole(toy, tmp_path) -> None:
+def test_loaders_that_sample_or_transform_rows_are_not_packed(toy, tmp_path) -> None:
     settings = {"train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}}
     train, valid, _ = loaders(tmp_path, **settings)
     assert not isinstance(train, PackedLoader)
     assert isinstance(valid, PackedLoader)
 
 
-def test_row_numbers_are_no_list(toy, tmp_path) -> None:
+def test_row_numbers_are_tensors(toy, tmp_path) -> None:
     train, *_ = loaders(tmp_path)
     import recbole.data.dataloader.abstract_dataloader as module
 
@@ -54,7 +54,7 @@ def test_row_numbers_are_no_list(toy, tmp_path) -> None:
         module.start_iter = False
 
 
-def test_user_by_user_is_another_order_of_the_same_rows(toy, tmp_path) -> None:
+def test_evaluation_by_user_has_the_same_rows_in_another_order(toy, tmp_path) -> None:
     config = Config("LLM4MSR_STAR", "toy", None, toy_settings(tmp_path, knowledge="random"))
     train, *others = data_preparation(config, create_dataset(config))
     assert train.order is None

@@ -61,7 +61,7 @@ def epoch(loader):
     ("power", "expected"),
     [(1.0, [300, 90, 10]), (0.0, [134, 133, 133]), (0.5, [231, 127, 42])],
 )
-def test_numbers_of_rows_follow_the_power(power, expected):
+def test_rows_to_draw_follow_the_power(power, expected):
     assert rows_to_draw(np.array([300, 90, 10]), power).tolist() == expected
 
 
@@ -89,7 +89,7 @@ def test_natural_sampling_is_recboles_own_loader(folder):
 
 
 @pytest.mark.parametrize("packed", [True, False])
-def test_balanced_epochs(folder, packed):
+def test_a_balanced_epoch_draws_equally_many_rows_of_every_scenario(folder, packed):
     train, valid, _ = load(folder, scenario_sampling="balanced", packed_loader=packed)
     assert isinstance(train, PackedLoader) == packed
     first, second = epoch(train), epoch(train)
@@ -101,7 +101,7 @@ def test_balanced_epochs(folder, packed):
     assert len(valid.dataset) == 8, "evaluation is left alone"
 
 
-def test_the_seed_decides(folder):
+def test_the_seed_determines_the_draw(folder):
     def items(**options):
         return epoch(load(folder, scenario_sampling=0.5, **options)[0])[1].tolist()
 
@@ -141,7 +141,7 @@ def test_batches_are_mixed(folder):
         assert (torch.bincount(batch["scenario"])[1:] > 5).all()
 
 
-def test_rows_stay_whole(folder):
+def test_sampled_rows_keep_their_columns_together(folder):
     """A drawn row keeps its own user, item, scenario and label together."""
     train = load(folder, scenario_sampling="balanced")[0]
     feat, data = train.dataset.inter_feat, train.dataset
@@ -154,13 +154,13 @@ def test_rows_stay_whole(folder):
         assert {tuple(map(int, row)) for row in zip(*fields, strict=True)} <= rows
 
 
-def test_models_of_recbole_are_sampled_too(folder):
+def test_scenario_sampling_works_with_models_of_recbole(folder):
     train = load(folder, model="DeepFM", scenario_sampling="balanced")[0]
     assert np.bincount(epoch(train)[0])[1:].tolist() == [134, 133, 133]
 
 
 @pytest.mark.parametrize("setting", ["even", -0.1, 1.5, True, [1]])
-def test_other_settings_are_refused(folder, setting):
+def test_invalid_settings_raise(folder, setting):
     with pytest.raises(ValueError, match=r"scenario_sampling: .* is not `natural`, `balanced`"):
         load(folder, scenario_sampling=setting)
 
@@ -169,6 +169,6 @@ def test_settings():
     assert [sampling_power(s) for s in (None, "natural", "balanced", 0.5, 1)] == [1, 1, 0, 0.5, 1]
 
 
-def test_scenarios_are_needed(folder):
+def test_scenario_sampling_without_scenarios_raises(folder):
     with pytest.raises(ValueError, match="set SCENARIO_FIELD"):
         load(folder, model="DeepFM", scenario_sampling="balanced", SCENARIO_FIELD=None)

@@ -52,7 +52,7 @@ def test_batches_have_fewer_users(toy, tmp_path) -> None:
     assert torch.equal(torch.cat(blocks[0]), torch.cat(again[0]))
 
 
-def test_rows_with_knowledge_of_their_own_stand_by_that(toy, tmp_path) -> None:
+def test_rows_with_a_knowledge_index_are_grouped_by_it(toy, tmp_path) -> None:
     settings = {"user_block_size": 4, "knowledge": "lsa", "knowledge_folds": 2}
     _, (train, *_) = make(tmp_path, "LLM4MSR_SharedBottom", train_batch_size=4096, **settings)
     (batch,) = train
@@ -78,7 +78,7 @@ def test_a_batch_of_blocks_is_scored_as_row_by_row(toy, tmp_path, meta_rank) -> 
     "settings",
     [{"packed_loader": False}, {"scenario_sampling": "balanced"}, {"shuffle": False}],
 )
-def test_what_cannot_be_in_blocks_is_refused(toy, tmp_path, settings) -> None:
+def test_invalid_user_block_sizes_raise(toy, tmp_path, settings) -> None:
     with pytest.raises(ValueError, match="user_block_size needs shuffled"):
         epochs(tmp_path, user_block_size=4, **settings)
     with pytest.raises(ValueError, match="user_block_size: 0 is no number"):

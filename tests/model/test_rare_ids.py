@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from recbole_llm4msr import get_trainer, load_data_and_model, run
-from recbole_llm4msr.model.shared_rows import SharedRows
+from recbole_llm4msr.model.rare_ids import SharedRows
 from tests.toy import toy_settings, write_toy
 
 
@@ -19,7 +19,7 @@ def rows_of(model, field: str, table: SharedRows | None = None) -> torch.Tensor:
     return (table or model.token_embedding_table).row_of[start : start + n_ids]
 
 
-def test_ids_with_few_training_rows_share_one(small) -> None:
+def test_ids_with_few_training_rows_share_one_row(small) -> None:
     model = small.build("STAR", min_count={"item_id": 15, "user_id": 12})
     for field, limit in (("item_id", 15), ("user_id", 12)):
         row_of = rows_of(model, field).tolist()
@@ -47,7 +47,7 @@ def test_a_field_of_the_items_is_counted_by_their_training_rows(small) -> None:
 
 
 @pytest.mark.parametrize("name", ["LLM4MSR_PEPNet", "LLM4MSR_DeepFM", "LLM4MSR_LR"])
-def test_rare_ids_are_one_id_to_the_model_and_others_are_not(small, name) -> None:
+def test_the_model_scores_rare_ids_alike_and_others_differently(small, name) -> None:
     model = small.build(name, min_count=15).eval()
     tables = [module for module in model.modules() if isinstance(module, SharedRows)]
     assert len(tables) == (2 if name == "LLM4MSR_DeepFM" else 1)  # the first-order term has its own
@@ -65,7 +65,7 @@ def test_rare_ids_are_one_id_to_the_model_and_others_are_not(small, name) -> Non
     assert not torch.equal(scores[0], scores[2])
 
 
-def test_without_it_nothing_changes(small) -> None:
+def test_without_min_count_nothing_changes(small) -> None:
     plain, none = small.build("STAR"), small.build("STAR", min_count=None)
     assert plain.state_dict().keys() == none.state_dict().keys()
     assert not any(isinstance(module, SharedRows) for module in plain.modules())
@@ -74,13 +74,13 @@ def test_without_it_nothing_changes(small) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"itm_id": 2}, "'itm_id' is no token field of the model; it has user_id"),
-        ({"price": 2}, "'price' is no token field"),
-        ({"item_id": "many"}, "'many' for item_id is no number of rows"),
-        (0, "0 for user_id is no number of rows"),
+        ({"itm_id": 2}, "'itm_id' is not a token field of the model; it has user_id"),
+        ({"price": 2}, "'price' is not a token field"),
+        ({"item_id": "many"}, "'many' for item_id is not a number of rows"),
+        (0, "0 for user_id is not a number of rows"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(small, given, message) -> None:
+def test_invalid_values_of_min_count_raise(small, given, message) -> None:
     with pytest.raises(ValueError, match=message):
         small.build("STAR", min_count=given)
 
@@ -110,9 +110,9 @@ def test_only_training_rows_are_counted(tmp_path) -> None:
 
 
 @pytest.mark.parametrize("model", ["LLM4MSR_STAR", "DeepFM"])
-def test_a_checkpoint_comes_back_whole(toy, tmp_path, model) -> None:
+def test_a_checkpoint_restores_the_shared_rows(toy, tmp_path, model) -> None:
     settings = toy_settings(
-        tmp_path, min_count=30, knowledge="random", embedding_optimizer="rowwise_adam"
+        tmp_path, min_count=30, knowledge="random", embedding_optimizer="rowwise_adagrad"
     )
     result = run(model, "toy", config_dict=settings)
     (checkpoint,) = (tmp_path / "saved").glob("*.pth")

@@ -1,4 +1,4 @@
-"""Rare ids share an embedding row: a vocabulary's tail costs no memory and learns together."""
+"""Let rare ids share one embedding row a field (``min_count``), which saves memory."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from recbole.model.layers import FMEmbedding
 from recbole.utils import FeatureSource
 from torch import nn
 
-#: Row of the padding id and of the ids that share one, among the rows of a field.
+#: Rows of a field's padding id and of its rare ids, before the rows of the other ids.
 _PADDING, _SHARED = 0, 1
 
 
 class SharedRows(FMEmbedding):
-    """RecBole's table of all token fields, in which several ids can mean one row.
+    """RecBole's embedding table of all token fields, in which several ids can have the same row.
 
-    The ids of the data stay what they are; only what is looked up for them changes. Which row an id
-    has is part of a checkpoint.
+    The ids of the data do not change, only the row looked up for them. The row of every id is saved
+    in a checkpoint.
 
     Args:
-        table: The table with a row per id; its rows are where these start from.
+        table: The table with a row per id; its rows are the initial values.
         row_of: Row of every id, offsets included, shape ``(n_ids,)``.
         n_rows: Number of rows, less than that of ids.
     """
@@ -30,7 +30,7 @@ class SharedRows(FMEmbedding):
         nn.Module.__init__(self)  # the parent would make a table of full size
         self.offsets = table.offsets
         self.register_buffer("row_of", torch.from_numpy(row_of.astype(np.int32)))
-        first = np.zeros(n_rows, np.int64)  # no id may have a shared row
+        first = np.zeros(n_rows, np.int64)  # a shared row may have no id
         first[row_of[::-1]] = np.arange(len(row_of))[::-1]
         old = table.embedding
         self.embedding = nn.Embedding(n_rows, old.embedding_dim, sparse=old.sparse)
@@ -46,7 +46,7 @@ class SharedRows(FMEmbedding):
 def share_rare_rows(model: ContextRecommender, config, dataset: Dataset) -> None:
     """Let ids that occur in fewer than ``min_count`` training rows share the row of their field.
 
-    Ids that no training row has are among them. Nothing happens without ``min_count``.
+    Ids without a training row are included. Without ``min_count`` the model is not changed.
 
     Args:
         model: A model with RecBole's embedding; its tables are replaced.
@@ -54,7 +54,7 @@ def share_rare_rows(model: ContextRecommender, config, dataset: Dataset) -> None
         dataset: The training split.
 
     Raises:
-        ValueError: ``min_count`` names something that is no token field of the model, or is no
+        ValueError: ``min_count`` names a field that is not a token field of the model, or is not a
             count.
     """
     limits = _limits(config, model.token_field_names)
@@ -64,8 +64,10 @@ def share_rare_rows(model: ContextRecommender, config, dataset: Dataset) -> None
     for field, n_ids in zip(model.token_field_names, model.token_field_dims, strict=True):
         row_of = np.arange(n_ids)
         if field in limits:
-            often = _counts(dataset, field, n_ids)[1:] >= limits[field]
-            row_of = np.r_[_PADDING, np.where(often, _SHARED + np.cumsum(often), _SHARED)]
+            is_frequent = _counts(dataset, field, n_ids)[1:] >= limits[field]
+            row_of = np.r_[
+                _PADDING, np.where(is_frequent, _SHARED + np.cumsum(is_frequent), _SHARED)
+            ]
         rows.append(n_rows + row_of)
         n_rows += int(row_of.max()) + 1
     mapped = np.concatenate(rows)
@@ -84,15 +86,16 @@ def _limits(config, fields: list[str]) -> dict[str, int]:
     for field, limit in given.items():
         if field not in fields:
             raise ValueError(
-                f"min_count: {field!r} is no token field of the model; it has {', '.join(fields)}"
+                f"min_count: {field!r} is not a token field of the model; it has "
+                f"{', '.join(fields)}"
             )
         if not isinstance(limit, int) or limit < 1:
-            raise ValueError(f"min_count: {limit!r} for {field} is no number of rows")
+            raise ValueError(f"min_count: {limit!r} for {field} is not a number of rows")
     return given
 
 
 def _counts(dataset: Dataset, field: str, n_ids: int) -> np.ndarray:
-    """In how many training rows every id of a field occurs, shape ``(n_ids,)``."""
+    """Number of training rows of every id of a field, shape ``(n_ids,)``."""
     source = dataset.field2source[field]
     sides = {
         FeatureSource.USER: (dataset.uid_field, dataset.user_feat),

@@ -1,4 +1,4 @@
-"""The loss of multi-scenario models, with a weight per scenario where one is wanted."""
+"""Binary cross entropy with an optional weight per scenario (``scenario_loss_weight``)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def scenario_weights(given: str | dict | None, tokens: list[str], rows: torch.Te
     :math:`w_s = N / (S N_s)`, a mean weight of 1 over the training rows.
 
     Args:
-        given: ``None``, ``balanced`` or ``{raw token: weight}``; tokens not named weigh 1.
+        given: ``None``, ``balanced`` or ``{raw token: weight}``; other tokens have weight 1.
         tokens: Raw tokens of the S scenarios in id order.
         rows: Training rows of each scenario, shape ``(S,)``.
 
     Returns:
-        Weights of shape ``(S,)``, or ``None`` for none.
+        Weights of shape ``(S,)``, or ``None`` where ``given`` is.
 
     Raises:
-        ValueError: The setting is nothing of these; the message names what is wrong.
+        ValueError: The setting is not valid; the message names the wrong part.
     """
     if given is None:
         return None
     if given == "balanced":
-        # A scenario without a training row never meets its weight.
+        # The weight of a scenario without a training row is never used.
         return rows.sum() / ((rows > 0).sum() * rows.clamp(min=1)).float()
     if not isinstance(given, dict):
         raise ValueError(
@@ -46,7 +46,7 @@ def scenario_weights(given: str | dict | None, tokens: list[str], rows: torch.Te
                 f"among {', '.join(tokens)}{hint}"
             )
         if isinstance(weight, bool) or not isinstance(weight, int | float):
-            raise ValueError(f"scenario_loss_weight: {token}: {weight!r} is no number")
+            raise ValueError(f"scenario_loss_weight: {token}: {weight!r} is not a number")
         if not (math.isfinite(weight) and weight >= 0):
             raise ValueError(f"scenario_loss_weight: {token}: {weight} is below 0 or not finite")
     return torch.tensor([float(weights.get(token, 1.0)) for token in tokens])
@@ -57,8 +57,8 @@ class ScenarioLoss(nn.Module):
 
     .. math:: \frac{1}{B} \sum_i w_{s_i}\, \mathrm{BCE}(\sigma(\mathrm{logit}_i), y_i)
 
-    Without weights it is the plain mean. The weights are made from the training split and are no
-    part of a checkpoint.
+    Without weights it is the plain mean. The weights are computed from the training split and not
+    saved in a checkpoint.
 
     Args:
         config: Configuration; reads ``scenario_loss_weight``.

@@ -7,6 +7,8 @@ source "$findings/_recbole.sh"
 install_recbole
 install hyperopt==0.3.0
 python - 2> errors.log <<'PYTHON' || { cat errors.log >&2; exit 1; }
+import io
+from contextlib import redirect_stdout
 from importlib.metadata import version
 
 from hyperopt import hp
@@ -22,7 +24,8 @@ def objective(config_dict, config_file_list, saved=True):
 def search(algorithm):
     space = {"learning_rate": hp.choice("learning_rate", [0.1, 0.2])}
     try:
-        HyperTuning(objective, space=space, algo=algorithm, max_evals=2).run()
+        with redirect_stdout(io.StringIO()):
+            HyperTuning(objective, space=space, algo=algorithm, max_evals=2).run()
     except AttributeError as error:
         return f"AttributeError: {error}"
     return "ends"

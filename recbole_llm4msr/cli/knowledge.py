@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -224,7 +223,7 @@ def _load(
     context: typer.Context, dataset: str, files: str, llm: str | None, **keys: Any
 ) -> tuple[Any, Any]:
     """Return the configuration and the training history that a run would have."""
-    from recbole_llm4msr.quick_start import training_history
+    from recbole_llm4msr.pipeline.experiment import training_history
 
     if llm is not None:
         keys["llm"] = llm
@@ -243,12 +242,7 @@ def _config(context: typer.Context, dataset: str, files: str, **keys: Any) -> An
     if "llm" in given and "knowledge" not in given:
         given["knowledge"] = "endpoint" if given.get("endpoint_url") else "transformers"
     model = given.pop("model", "LLM4MSR_STAR")
-    # The command line here is not that of a training run: the configuration must not read it.
-    arguments, sys.argv = sys.argv, sys.argv[:1]
-    try:
-        return Config(model, dataset, files.split(), given)
-    finally:
-        sys.argv = arguments
+    return Config(model, dataset, files.split(), given, command_line=[])
 
 
 def _options(config: Any) -> KnowledgeOptions:

@@ -44,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         traceback = "--traceback" in arguments
         arguments = [argument for argument in arguments if argument != "--traceback"]
-        sys.argv = [argument for argument in sys.argv if argument != "--traceback"]
         try:
             _run(arguments)
         except (ValueError, OSError, SyntaxError) as error:
@@ -74,7 +73,8 @@ def _run(arguments: list[str]) -> None:
     if "port" in options:
         launch["port"] = options["port"]  # RecBole joins it to an address as a text
     files = options.get("config_files", "").split()
-    run(options.get("model"), options.get("dataset"), files, **launch)
+    model, dataset = options.get("model"), options.get("dataset")
+    run(model, dataset, files, command_line=arguments, **launch)
 
 
 def _command(name: str, arguments: list[str]) -> None:

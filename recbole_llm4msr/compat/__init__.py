@@ -5,6 +5,7 @@ version, and why; each looks first and leaves alone what is not broken.
 """
 
 from recbole_llm4msr.compat.checkpoint import CheckpointError, allow_classes, load_checkpoint
+from recbole_llm4msr.compat.config_copy import copy_config
 from recbole_llm4msr.compat.exhaustive import draw_from_generators
 from recbole_llm4msr.compat.lean_index import keep_ranges
 from recbole_llm4msr.compat.numpy_names import restore_numpy_names
@@ -15,18 +16,19 @@ from recbole_llm4msr.compat.publish import (
 )
 from recbole_llm4msr.compat.quick_rows import take_rows_by_tensor
 from recbole_llm4msr.compat.quiet import hide_warnings_about_recboles_data
-from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray, report
+from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray, report_to_ray
 from recbole_llm4msr.compat.scaler import name_scaler_as_today
 
 __all__ = [
     "CheckpointError",
     "allow_classes",
     "apply",
+    "copy_config",
     "load_checkpoint",
     "publish_companions",
     "publish_model",
     "publish_quick_start",
-    "report",
+    "report_to_ray",
 ]
 
 

@@ -31,10 +31,10 @@ class _TuneOnDemand(ModuleType):
     @staticmethod
     def report(metrics: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Report to Ray, from metrics written either way."""
-        report({**(metrics or {}), **more})
+        report_to_ray({**(metrics or {}), **more})
 
 
-def report(metrics: dict[str, Any]) -> None:
+def report_to_ray(metrics: dict[str, Any]) -> None:
     """Hand a trial's metrics to Ray, if it is Ray that runs it."""
     if "ray" not in sys.modules:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ from recbole_llm4msr.config.keys import (
 )
 from recbole_llm4msr.config.places import WrittenPlaces
 from recbole_llm4msr.config.types import fault, types_of
+from recbole_llm4msr.knowledge.vectors.features import numerical_fields
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
 from recbole_llm4msr.util.collectives import before_process_group
@@ -50,7 +52,14 @@ class Config(WrittenPlaces, RecBoleConfig):
     ``properties/model`` < ``properties/dataset`` < the data set's own ``<name>.yaml`` < config
     files < ``config_dict`` < command line < the arguments.
 
-    The arguments are those of :class:`recbole.config.Config`.
+    Args:
+        model: Name or class of the model; where left out, a file, ``config_dict`` or the command
+            line names it.
+        dataset: Name of the data set; where left out, as for the model.
+        config_file_list: Configuration files, later ones winning.
+        config_dict: Settings that win over the files.
+        command_line: Arguments ``--key=value`` without the program's name; every one must be an
+            option. ``None`` reads ``sys.argv``, as RecBole does; ``[]`` reads no command line.
 
     Raises:
         ConfigError: A key is unknown, a setting contradicts another, or has no effect in this run.
@@ -63,8 +72,10 @@ class Config(WrittenPlaces, RecBoleConfig):
         dataset: str | None = None,
         config_file_list: list[str] | None = None,
         config_dict: dict[str, Any] | None = None,
+        command_line: Sequence[str] | None = None,
     ) -> None:
         WrittenPlaces.__init__(self)
+        self._command_line = None if command_line is None else list(command_line)
         RecBoleConfig.__init__(self, model, dataset, config_file_list, config_dict)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -88,10 +99,11 @@ class Config(WrittenPlaces, RecBoleConfig):
         return super()._load_variable_config_dict(dict(config_dict or {}))
 
     def _load_cmd_line(self) -> dict[str, Any]:
-        if "ipykernel_launcher" in sys.argv[0]:
+        given = self._command_line
+        if given is None and "ipykernel_launcher" in sys.argv[0]:
             return {}
-        options, others = parse_options(sys.argv[1:])
-        if is_own_program():
+        options, others = parse_options(sys.argv[1:] if given is None else given)
+        if given is not None or is_own_program():
             if others:
                 raise ConfigError(
                     f"command line: {' '.join(others)!r} is no option; write --key=value"
@@ -202,6 +214,13 @@ class Config(WrittenPlaces, RecBoleConfig):
             return True
         return issubclass(self.model_class, LLM4MSR) and reads_knowledge(self)
 
+    @property
+    def knowledge_fields(self) -> list[str]:
+        """Names of the numerical fields that ``knowledge_features`` adds to the data set."""
+        if not self["knowledge_features"] or not self.multi_scenario:
+            return []
+        return numerical_fields(self["knowledge_features"])
+
     def _get_final_config_dict(self) -> dict[str, Any]:
         final = super()._get_final_config_dict()
         if final["MODEL_TYPE"] != ModelType.CONTEXT:
@@ -256,6 +275,8 @@ class Config(WrittenPlaces, RecBoleConfig):
             raise ConfigError(f"eval_args, metrics: {error}") from error
         if hides_gauc:
             final["metrics"] = list(metrics)
+        if self.knowledge_fields:  # which RecBole's models look for among these
+            final["numerical_features"] = [*final["numerical_features"], *self.knowledge_fields]
         use_given_data(self)
         check_evaluation(self)
         check_effects(self)

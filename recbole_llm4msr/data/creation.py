@@ -8,6 +8,7 @@ from pathlib import Path
 import recbole.data
 from recbole.data.dataset import Dataset
 
+from recbole_llm4msr.compat import copy_config
 from recbole_llm4msr.config.names import missing_dataset
 from recbole_llm4msr.data.dataset import MultiScenarioDataset
 
@@ -26,9 +27,10 @@ def create_dataset(config) -> Dataset:
             "dataset_save_path: a saved data set with scenarios is not read again; dataset_cache "
             "keeps what has been read"
         )
-    # Fields that knowledge has added to a run before (a checkpoint's) are in none of the files.
-    added = config["KNOWLEDGE_FIELDS"] or ()
-    config["numerical_features"] = [f for f in config["numerical_features"] if f not in added]
+    added = config.knowledge_fields
+    if added:  # to the splits, later; no file has them
+        read = [field for field in config["numerical_features"] if field not in added]
+        config = copy_config(config, numerical_features=read)
     dataset = MultiScenarioDataset(config)
     if config["save_dataset"]:
         dataset.save()

@@ -14,6 +14,7 @@ from recbole_llm4msr.data import MultiScenarioDataset
 from recbole_llm4msr.data.loading.packed import PackedLoader, can_pack
 from recbole_llm4msr.data.loading.scenario_sampler import with_scenario_sampling
 from recbole_llm4msr.knowledge import prepare_knowledge
+from recbole_llm4msr.knowledge.vectors.features import attach_features
 from recbole_llm4msr.model import LLM4MSR, backbone_of
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 
@@ -85,29 +86,27 @@ def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:
         splits: The training split, then the others.
     """
     train, *others = splits
-    train.knowledge = prepare_knowledge(config, train.training_history())
-    if train.knowledge is None:
+    knowledge = prepare_knowledge(config, train.training_history())
+    train.set_knowledge(knowledge)
+    if knowledge is None:
         train.logger.info("Knowledge: none, so the model runs without it.")
         return
-    train.logger.info(train.knowledge.summary)
-    width = train.knowledge.user.shape[1]
+    train.logger.info(knowledge.summary)
+    width = knowledge.user.shape[1]
     if config.place_of("knowledge_size") and width < config["knowledge_size"]:
         train.logger.warning(
             f"knowledge_size: {config['knowledge_size']} is more than the data has; the vectors "
             f"are {width} wide"
         )
-    if train.knowledge.item is not None and train.knowledge.train_index is None:
+    if knowledge.item is not None and knowledge.train_index is None:
         train.logger.warning(
             "item_knowledge without cross-fitting: a training row's item stands in its own user's "
             "prompt, and the model learns to recognise it. Set knowledge_folds to 5."
         )
-    if train.knowledge.train_index is not None:
-        train.inter_feat.update(Interaction({KNOWLEDGE_INDEX: train.knowledge.train_index}))
+    if knowledge.train_index is not None:
+        train.inter_feat.update(Interaction({KNOWLEDGE_INDEX: knowledge.train_index}))
     if config["knowledge_features"]:
-        from recbole_llm4msr.knowledge.vectors.features import (
-            attach_features,  # brings scikit-learn
-        )
-
-        config["KNOWLEDGE_FIELDS"] = attach_features(
-            train, others, train.knowledge, config["knowledge_features"], config["knowledge_seed"]
-        )
+        spec, seed = config["knowledge_features"], config["knowledge_seed"]
+        attach_features(train, others, knowledge, spec, seed)
+        for split in splits:
+            split.config = config  # which has the new fields among its numerical_features

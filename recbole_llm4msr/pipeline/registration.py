@@ -13,8 +13,8 @@ from recbole_llm4msr.config import Config
 from recbole_llm4msr.data import MultiScenarioDataset, create_dataset
 from recbole_llm4msr.model import registered_models
 from recbole_llm4msr.model.registry import on_register
+from recbole_llm4msr.pipeline.experiment import run_experiment_process
 from recbole_llm4msr.pipeline.preparation import data_preparation
-from recbole_llm4msr.quick_start import run_recboles
 from recbole_llm4msr.training.trainer import MultiScenarioTrainer
 
 #: RecBole's own objective of tuning, which finds all else by the names that are replaced here.
@@ -41,7 +41,9 @@ def publish() -> None:
         own = isinstance(config, Config)
         return (data_preparation if own else recbole.data.data_preparation)(config, dataset)
 
-    compat.publish_quick_start(config_of, create_dataset, prepare, run_recboles, recboles_objective)
+    compat.publish_quick_start(
+        config_of, create_dataset, prepare, run_experiment_process, recboles_objective
+    )
 
 
 def recboles_objective(

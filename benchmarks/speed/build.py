@@ -24,7 +24,7 @@ import recbole.utils
 from recbole.data.dataloader import abstract_dataloader
 from recbole.data.interaction import Interaction
 
-from recbole_llm4msr.compat.quick_rows import RECBOLES
+from recbole_llm4msr.compat.interaction_rows import RECBOLE_GETITEM
 from speed.clock import Clock
 
 #: Of every run: the sizes that all sides share, and nothing said on the way.
@@ -123,4 +123,4 @@ def build(
 def _as_published() -> None:
     """Take back what this package makes leaner or faster in RecBole; see its ``compat``."""
     vars(abstract_dataloader).pop("list", None)
-    Interaction.__getitem__ = RECBOLES
+    Interaction.__getitem__ = RECBOLE_GETITEM

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from recbole_llm4msr.cli.errors import PASS_ON, settings_of, told
+from recbole_llm4msr.cli.errors import PASS_ON, read_settings, report_errors
 from recbole_llm4msr.config.names import check_model
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ Output = Annotated[Path, typer.Option(help="Folder of runs, tables and plots.")]
 
 
 @benchmark_app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def benchmark(
     context: typer.Context,
     dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
@@ -80,7 +80,7 @@ def benchmark(
 
 
 @tune_app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def tune(
     context: typer.Context,
     model: Annotated[str, typer.Option(help="Name of the model.")],
@@ -152,7 +152,7 @@ def _settings(context: typer.Context) -> tuple[dict[str, Any], dict[str, Any]]:
 
     The files are read here: what they hold belongs to a run, whatever they are called.
     """
-    settings = settings_of(context)
+    settings = read_settings(context)
     files: dict[str, Any] = {}
     for name in str(settings.pop("config_files", "")).split():
         from recbole_llm4msr.evaluation.benchmark.study import read_mapping

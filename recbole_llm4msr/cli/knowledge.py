@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from recbole_llm4msr.cli.errors import PASS_ON, settings_of, told
+from recbole_llm4msr.cli.errors import PASS_ON, read_settings, report_errors
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 
@@ -36,7 +36,7 @@ Store = Annotated[Path | None, typer.Option(help="Folder of the store.")]
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def build(
     context: typer.Context,
     dataset: Dataset,
@@ -71,7 +71,7 @@ def build(
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def inspect(
     context: typer.Context,
     dataset: Dataset,
@@ -120,7 +120,7 @@ def inspect(
 
 
 @app.command("list", context_settings=PASS_ON)
-@told
+@report_errors
 def list_(
     context: typer.Context,
     store: Store = None,
@@ -135,10 +135,10 @@ def list_(
         table.add_column(name, overflow="fold")
     for shelf in shelves_of(found):
         each = 1000 * shelf.seconds / shelf.vectors if shelf.vectors else 0.0
-        told_of = [shelf.identity[k] for k in ("model", "mode", "pooling") if k in shelf.identity]
+        identity = [shelf.identity[k] for k in ("model", "mode", "pooling") if k in shelf.identity]
         table.add_row(
             shelf.identity["encoder"],
-            " ".join(map(str, told_of)) or shelf.name[:8],
+            " ".join(map(str, identity)) or shelf.name[:8],
             f"{shelf.vectors:,}",
             str(shelf.chunks),
             f"{shelf.megabytes:.1f}",
@@ -161,7 +161,7 @@ def list_(
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def verify(
     context: typer.Context,
     store: Store = None,
@@ -185,7 +185,7 @@ def verify(
 
 
 @app.command()
-@told
+@report_errors
 def merge(
     sources: Annotated[list[Path], typer.Argument(help="Stores to copy from.")],
     into: Annotated[Path, typer.Option(help="Store to copy to.")],
@@ -198,7 +198,7 @@ def merge(
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def export(
     context: typer.Context,
     dataset: Dataset,
@@ -237,7 +237,7 @@ def _load(
 def _config(context: typer.Context, dataset: str, files: str, **keys: Any) -> Any:
     from recbole_llm4msr.config import Config
 
-    given = settings_of(context)
+    given = read_settings(context)
     given |= {key: value for key, value in keys.items() if value is not None}
     if "llm" in given and "knowledge" not in given:
         given["knowledge"] = "endpoint" if given.get("endpoint_url") else "transformers"
@@ -259,10 +259,10 @@ def _store(context: typer.Context, store: Path | None, dataset: str | None) -> K
     if store is None:
         if dataset is None:
             raise KnowledgeError("give --store FOLDER or --dataset NAME")
-        config = _config(context, dataset, str(settings_of(context).get("config_files", "")))
+        config = _config(context, dataset, str(read_settings(context).get("config_files", "")))
         store = store_folder(config, KnowledgeOptions.from_config(config), dataset)
     elif context.args:
-        raise KnowledgeError(f"{' '.join(context.args)!r} is no option of this command")
+        raise KnowledgeError(f"{' '.join(context.args)!r} is not an option of this command")
     if not store.is_dir():
         raise KnowledgeError(f"{store}: there is no such folder")
     check_store(store)

@@ -106,7 +106,7 @@ class Config(WrittenPlaces, RecBoleConfig):
         if given is not None or is_own_program():
             if others:
                 raise ConfigError(
-                    f"command line: {' '.join(others)!r} is no option; write --key=value"
+                    f"command line: {' '.join(others)!r} is not an option; write --key=value"
                 )
         else:
             options = {key: value for key, value in options.items() if key in known_keys()}
@@ -175,7 +175,7 @@ class Config(WrittenPlaces, RecBoleConfig):
         on_command_line = {key for key, of in self._sources.items() if of == "command line"}
         unread = on_command_line - keys_of(self.model) - set(unknown)
         if model_class.type == ModelType.CONTEXT and unread:
-            getLogger().warning("%s is no option of %s", ", ".join(sorted(unread)), self.model)
+            getLogger().warning("%s is not an option of %s", ", ".join(sorted(unread)), self.model)
         if not unknown or self.external_config_dict.get("allow_unknown_keys"):
             return
         lines = [

@@ -27,7 +27,7 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
         others: Arguments that are no options.
 
     Raises:
-        ValueError: An argument is no option, a key is unknown, a value is of another type, or there
+        ValueError: An argument is not an option, a key is unknown, a value is of another type, or there
             is no such model.
         FileNotFoundError: There is no such data set.
     """
@@ -38,7 +38,7 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
     for file in options.get("config_files", "").split():
         sources |= dict.fromkeys(_keys(Path(file)), file)
     if others:
-        raise ValueError(f"{_HERE}: {' '.join(others)!r} is no option; write --key=value")
+        raise ValueError(f"{_HERE}: {' '.join(others)!r} is not an option; write --key=value")
     sources |= dict.fromkeys(options, _HERE)
     model = options.get("model")
     if model is None:  # a file names it

@@ -52,7 +52,7 @@ def register_backbone(
 
 
 def _add(model: type) -> None:
-    compat.publish_model(model)
+    compat.add_model_to_recbole(model)
     _models[model.__name__] = model
     for listener in _listeners:
         listener(model)

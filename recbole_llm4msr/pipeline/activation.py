@@ -95,7 +95,7 @@ def activate() -> None:
     try:
         compat = importlib.import_module(f"{_HERE}.compat")
         compat.apply()
-        importlib.import_module(f"{_HERE}.pipeline.registration").publish()
+        importlib.import_module(f"{_HERE}.pipeline.registration").register_with_recbole()
     except BaseException:  # the next import tries again, and fails the same way
         sys.meta_path.insert(0, _watch)
         raise

@@ -21,11 +21,13 @@ from recbole_llm4msr.training.trainer import MultiScenarioTrainer
 _RECBOLES_OBJECTIVE = recbole.quick_start.objective_function
 
 
-def publish() -> None:
+def register_with_recbole() -> None:
     """Hand our models, their data sets and trainers to RecBole. Safe to call again."""
     compat.allow_classes(Config)
     models = registered_models()
-    on_register(lambda m: compat.publish_companions(m, MultiScenarioDataset, MultiScenarioTrainer))
+    on_register(
+        lambda m: compat.add_companions_to_recbole(m, MultiScenarioDataset, MultiScenarioTrainer)
+    )
     plain = recbole.config.Config
 
     def config_of(model: Any = None, dataset: Any = None, *args: Any, **kwargs: Any):
@@ -41,7 +43,7 @@ def publish() -> None:
         own = isinstance(config, Config)
         return (data_preparation if own else recbole.data.data_preparation)(config, dataset)
 
-    compat.publish_quick_start(
+    compat.replace_quick_start_names(
         config_of, create_dataset, prepare, run_experiment_process, recboles_objective
     )
 

@@ -16,7 +16,7 @@ from recbole.utils import EvaluatorType
 from rich.console import Console
 from rich.table import Table
 
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "numpy", "pandas", "polars", "scikit-learn")
 
@@ -117,7 +117,7 @@ def write_json(
         "versions": {"python": platform.python_version(), **_versions()},
         "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
     }
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(_without_nan(content), indent=1) + "\n", encoding="utf-8")
 
 

@@ -30,7 +30,7 @@ from recbole_llm4msr.training.optim.hybrid import (
     hybrid,
     make_tables_sparse,
 )
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
 
 
@@ -197,7 +197,7 @@ class ScenarioTrainerMixin:
             self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
             self._unclaimed = None
         final = kwargs.pop("saved_model_file", self.saved_model_file)
-        with whole_file(final) as temporary:  # only the first process of a distributed run writes
+        with atomic_write(final) as temporary:  # only the first process of a distributed run writes
             super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
         if self.distributed:  # nobody reads it before it is there
             torch.distributed.barrier()

@@ -25,5 +25,5 @@ def test_main_refuses_an_argument_of_its_list_that_is_not_an_option(monkeypatch)
     monkeypatch.setattr(sys, "argv", ["/bin/somebodys_script.py"])
     with pytest.raises(SystemExit, match="learning_rat .command line.: did you mean learning_rate"):
         main(["--model=STAR", "--dataset=ml-100k", "--learning_rat=1"])
-    with pytest.raises(SystemExit, match="'stray' is no option"):
+    with pytest.raises(SystemExit, match="'stray' is not an option"):
         main(["--model=STAR", "--dataset=ml-100k", "stray"])

@@ -239,5 +239,5 @@ def test_a_command_line_that_is_passed_stands_for_sys_argv(command_line) -> None
     assert (config["epochs"], config["seed"]) == (5, 2020)
     assert config.place_of("epochs") == "command line"
     assert Config("STAR", "ml-100k", None, {"epochs": 4}, command_line=[])["epochs"] == 4
-    with pytest.raises(ConfigError, match="'stray' is no option"):
+    with pytest.raises(ConfigError, match="'stray' is not an option"):
         Config("STAR", "ml-100k", command_line=["stray"])

@@ -173,7 +173,7 @@ def test_command_trains_from_another_folder_and_prints_the_table(toy, tmp_path) 
         (["--model=STAR", "--dataset=toy", "--SCENARIO_FIELD=domain"], "no field 'domain'"),
         (["--model=STAR"], "--dataset missing"),
         (["--model=STAR", "--dataset=toy", "--config_files=none.yaml"], "none.yaml: there is no"),
-        (["--model=STAR", "--dataset=toy", "stray"], "'stray' is no option"),
+        (["--model=STAR", "--dataset=toy", "stray"], "'stray' is not an option"),
         (["--model=STAR", "--dataset=toy", "--result_json=toy"], "toy is a folder"),
         (
             [

@@ -11,7 +11,7 @@ from recbole_llm4msr.evaluation.benchmark.bootstrap import ResampledUsers
 from recbole_llm4msr.evaluation.benchmark.comparison import by_label, scenarios_of
 from recbole_llm4msr.evaluation.benchmark.records import Run
 from recbole_llm4msr.evaluation.benchmark.statistics import paired
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _error_bars(group: Points) -> dict | None:
 
 def write_html(plot: Plot, path: Path) -> None:
     """Write it as a page that needs nothing else."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(figure(plot).to_html(include_plotlyjs=True), encoding="utf-8")
 
 
@@ -191,5 +191,5 @@ def write_png(plot: Plot, path: Path) -> None:
         axes.set_xticks(range(len(plot.places)), plot.places)
     axes.grid(alpha=0.3)
     picture.legend(loc="outside lower left", fontsize="small", frameon=False)
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         picture.savefig(temporary, format="png", dpi=120)

@@ -20,7 +20,7 @@ from recbole_llm4msr.evaluation.benchmark.comparison import (
 from recbole_llm4msr.evaluation.benchmark.plots import plots_of, write_html, write_png
 from recbole_llm4msr.evaluation.benchmark.records import Run
 from recbole_llm4msr.evaluation.benchmark.tables import frame, latex, markdown
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 NOTE = """
 Mean ± sample deviation over seeds of the test metric; the best of a column is bold. *difference*
@@ -55,7 +55,7 @@ def write_report(runs: Sequence[Run], folder: Path) -> tuple[list[Path], Compari
     texts: list[str] = []
 
     def write(name: str, text: str) -> None:
-        with whole_file(folder / name) as temporary:
+        with atomic_write(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
         files.append(folder / name)
 

@@ -31,7 +31,7 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 from recbole_llm4msr.util.fingerprint import fingerprint
 
 KEY_BYTES = 16
@@ -50,7 +50,7 @@ def write_whole(path: Path, content: bytes) -> None:
         KnowledgeError: The disk is full or the folder cannot be written; nothing is left behind.
     """
     try:
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
         raise KnowledgeError(

@@ -91,14 +91,17 @@ def _command(name: str, arguments: list[str]) -> None:
 
 
 def _help() -> str:
-    from recbole_llm4msr.config import properties_folder
+    from recbole_llm4msr.config.keys import read_defaults
     from recbole_llm4msr.config.names import announced, backbones
+    from recbole_llm4msr.config.schema import SCHEMA_BY_FILE
 
     settings = []
-    for file in ("overall.yaml", "knowledge.yaml", "model/LLM4MSR.yaml"):
-        lines = (properties_folder() / file).read_text(encoding="utf-8").splitlines()
+    for file, options in SCHEMA_BY_FILE.items():
+        defaults = read_defaults(file)
         settings.append(f"\n  {file}")
-        settings += [f"    {line}" for line in lines if "# (" in line]
+        for key, option in options.items():
+            default = f"{key}: {defaults[key]}"
+            settings.append(f"    {default:<31} # ({option.types}) {option.meaning}")
     return _USAGE.format(
         backbones=", ".join((*backbones(), *announced())),
         commands="\n".join(f"  recbole-llm4msr {k:<12} {v}" for k, v in _COMMANDS.items()),

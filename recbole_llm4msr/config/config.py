@@ -32,7 +32,7 @@ from recbole_llm4msr.config.keys import (
     unknown_keys,
 )
 from recbole_llm4msr.config.places import WrittenPlaces
-from recbole_llm4msr.config.types import fault, types_of
+from recbole_llm4msr.config.value_types import options_of, type_error
 from recbole_llm4msr.knowledge.vectors.features import numerical_fields
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
@@ -188,9 +188,9 @@ class Config(WrittenPlaces, RecBoleConfig):
         )
 
     def _refuse_wrong_types(self, files: list[Path]) -> None:
-        for key, kinds in types_of(files).items():
+        for key, option in options_of(files).items():
             value = self.external_config_dict.get(key)
-            wanted = fault(value, kinds)
+            wanted = type_error(value, option)
             if wanted:
                 raise ConfigError(f"{key} ({self._sources[key]}): {value!r} is not {wanted}")
 

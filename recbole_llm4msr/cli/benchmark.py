@@ -34,7 +34,9 @@ Output = Annotated[Path, typer.Option(help="Folder of runs, tables and plots.")]
 def benchmark(
     context: typer.Context,
     dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
-    models: Annotated[str | None, typer.Option(help="Names of models, parted by commas.")] = None,
+    models: Annotated[
+        str | None, typer.Option(help="Names of models, separated by commas.")
+    ] = None,
     config: Annotated[Path | None, typer.Option(help="A study file instead of the above.")] = None,
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of seeds.")] = None,
     tune: Annotated[int | None, typer.Option(min=0, help="Trials of tuning per model.")] = None,
@@ -148,9 +150,9 @@ def _summary(study: Study, comparison: Comparison) -> Table:
 
 
 def _settings(context: typer.Context) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What ``config_files`` hold, and the other settings behind a command's own options.
+    """Read the settings in ``config_files``, and those that follow the command's own options.
 
-    The files are read here: what they hold belongs to a run, whatever they are called.
+    The files are read here, so that the key of a run is its settings and not the files' names.
     """
     settings = read_settings(context)
     files: dict[str, Any] = {}
@@ -162,7 +164,7 @@ def _settings(context: typer.Context) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _check(config: Path | None, dataset: str | None, models: str | None) -> None:
-    """Refuse options that name no study, before RecBole and torch are imported."""
+    """Check the options before RecBole and torch are imported."""
     if config is not None:
         if models is not None or dataset is not None:
             raise ValueError("--config names data set and models; leave out --dataset, --models")
@@ -170,14 +172,14 @@ def _check(config: Path | None, dataset: str | None, models: str | None) -> None
             raise ValueError(f"{config}: there is no such study")
     elif not dataset or not models:
         raise ValueError("give --dataset and --models, or --config; see --help")
-    for name in _parted(models):
+    for name in _split_names(models):
         try:
             check_model(name)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from error
 
 
-def _parted(models: str | None) -> list[str]:
+def _split_names(models: str | None) -> list[str]:
     return [name.strip() for name in (models or "").split(",") if name.strip()]
 
 
@@ -194,4 +196,4 @@ def _study(
     if config is not None:
         study = read_study(config)
         return replace(study, settings={**files, **study.settings, **settings})
-    return from_models(_parted(models), dataset=dataset, settings={**files, **settings})
+    return from_models(_split_names(models), dataset=dataset, settings={**files, **settings})

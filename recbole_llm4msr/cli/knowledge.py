@@ -31,7 +31,7 @@ Llm = Annotated[
     str | None, typer.Option(help="Folder or hub id of a model, or its name at an endpoint.")
 ]
 Files = Annotated[
-    str, typer.Option("--config_files", help="Configuration files, parted by blanks.")
+    str, typer.Option("--config_files", help="Configuration files, separated by blanks.")
 ]
 Store = Annotated[Path | None, typer.Option(help="Folder of the store.")]
 

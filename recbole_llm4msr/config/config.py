@@ -1,4 +1,4 @@
-"""RecBole's Config, with this package's properties in their place and nothing unknown in it."""
+"""RecBole's Config with this package's defaults, and with unknown keys and wrong types refused."""
 
 from __future__ import annotations
 
@@ -162,7 +162,9 @@ class Config(WrittenPlaces, RecBoleConfig):
             "data_path", self.internal_config_dict["data_path"]
         )
         if not isinstance(data_path, str | Path):
-            raise ConfigError(f"data_path: {data_path!r} is no folder; leave it out for `dataset/`")
+            raise ConfigError(
+                f"data_path: {data_path!r} is not a folder; leave it out for `dataset/`"
+            )
         own = Path(data_path) / dataset / f"{dataset}.yaml"
         files.append(own)
         if own.is_file():
@@ -200,7 +202,7 @@ class Config(WrittenPlaces, RecBoleConfig):
             return {}
         return self._read_yaml(Path(backbone.config_file))
 
-    # -- checking --------------------------------------------------------------------------------
+    # -- checks ----------------------------------------------------------------------------------
 
     @property
     def multi_scenario(self) -> bool:
@@ -235,7 +237,7 @@ class Config(WrittenPlaces, RecBoleConfig):
         return final
 
     def _init_device(self) -> None:
-        """RecBole's choice of device; several processes without a GPU talk through gloo.
+        """Choose the device as RecBole does; several processes without a GPU use gloo.
 
         RecBole 1.2.1 knows several processes on NVIDIA devices only.
         """
@@ -257,9 +259,9 @@ class Config(WrittenPlaces, RecBoleConfig):
             final |= {"state": "error", "show_progress": False, "verbose": False}
 
     def _set_default_parameters(self) -> None:
-        """RecBole's checks, around ``GAUC``, which RecBole knows as a ranking metric only.
+        """Run RecBole's checks without ``GAUC``, which RecBole knows as a ranking metric only.
 
-        Here it is computed from the scores of labelled rows, like AUC, and goes with it.
+        Here it is computed from the scores of labelled rows, like AUC.
         """
         final = self.final_config_dict
         metrics = [final["metrics"]] if isinstance(final["metrics"], str) else final["metrics"]

@@ -1,4 +1,4 @@
-"""Which configuration keys there are, and the nearest one to a key that is not."""
+"""List the known configuration keys, and find the nearest one to an unknown key."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def known_keys() -> frozenset[str]:
 def keys_of(model: str) -> frozenset[str]:
     """The known keys without those that are options of other models only.
 
-    Every key of a model that no yaml file is named after, as of one from another package.
+    All known keys for a model without a yaml file, as one of another package.
     """
     names = {model.removeprefix("LLM4MSR_")}
     if model not in names:

@@ -1,4 +1,4 @@
-"""Which models and data sets there are, read from the names of files: nothing is imported."""
+"""List models and data sets by reading files, without importing them."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def recboles_context_models() -> tuple[str, ...]:
 
 
 def check_model(name: str) -> None:
-    """Refuse a name that no model has, whatever would be imported.
+    """Check that a model of this name may exist, without importing models.
 
-    What passes may still be refused by :func:`recbole_llm4msr.get_model`, which knows more; what
-    does not pass gets its message.
+    A name that passes may still be refused by :func:`recbole_llm4msr.get_model`, with the same
+    message.
 
     Raises:
         ValueError: There is no such model; the message names the nearest ones.
@@ -69,11 +69,11 @@ def check_model(name: str) -> None:
 
 
 def missing_dataset(name: str, folder: Path) -> FileNotFoundError:
-    """What is said of a data set whose folder is not there: what is there instead.
+    """Make the error of a data set whose folder does not exist; it names those that do.
 
     Args:
         name: Name of the data set.
-        folder: The folder that was looked for.
+        folder: The missing folder.
     """
     parent = folder.parent
     there = sorted({file.parent.name for file in parent.glob("*/*.inter")})

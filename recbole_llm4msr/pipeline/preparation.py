@@ -1,4 +1,4 @@
-"""Loaders for training and evaluation, with knowledge made on the way where a model uses it."""
+"""Split a data set into loaders, and make the knowledge that the model reads."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 
 
 def data_preparation(config, dataset: Dataset) -> tuple:
-    """RecBole's three loaders; for a model that uses knowledge, the training split carries it.
+    """Make the loaders of training, validation and test rows.
 
-    The knowledge is made here, from the rows of the training split, so that building a model needs
-    nothing more. ``train_data.dataset.knowledge`` holds it afterwards.
+    For a model that reads knowledge it is made here, from the rows of the training split, and set
+    as ``train_data.dataset.knowledge``, where the model finds it.
 
     Returns:
         ``(train_data, valid_data, test_data)``; the first draws its rows as ``scenario_sampling``
@@ -50,7 +50,7 @@ def data_preparation(config, dataset: Dataset) -> tuple:
 
 
 def _packed(config, loaders: Sequence) -> tuple:
-    """The loaders that can be, packed (``packed_loader``), in the order that options ask for."""
+    """Pack the loaders that can be packed (``packed_loader``), in the order the options ask for."""
     packs = [config["packed_loader"] and can_pack(loader) for loader in loaders]
     by_user = issubclass(config.model_class, LLM4MSR) and config["meta_plan"] != "rows"
     options = {"by_user": by_user, **_blocks(config, loaders[0], packs[0])}
@@ -61,10 +61,10 @@ def _packed(config, loaders: Sequence) -> tuple:
 
 
 def _blocks(config, train, is_packed: bool) -> dict[str, Any]:
-    """What ``user_block_size`` says of the order of the training rows."""
+    """Options of the packed training loader for ``user_block_size``."""
     size = 1 if config["user_block_size"] is None else config["user_block_size"]
     if not isinstance(size, int) or size < 1:
-        raise ValueError(f"user_block_size: {size!r} is no number of rows")
+        raise ValueError(f"user_block_size: {size!r} is not a number of rows")
     if size == 1:
         return {}
     if not (is_packed and type(train.sampler) is RandomSampler):
@@ -79,7 +79,7 @@ def _blocks(config, train, is_packed: bool) -> dict[str, Any]:
 
 
 def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:
-    """Make or re-use the knowledge of the training split, and put it where the model finds it.
+    """Make or re-use the knowledge of the training split, and set it there.
 
     Args:
         config: Configuration; ``knowledge_features`` also makes plain features of the vectors.

@@ -1,4 +1,4 @@
-"""Making RecBole's own entry points serve our models too."""
+"""Register our models, data set and trainer with RecBole's own entry points."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from recbole_llm4msr.pipeline.experiment import run_experiment_process
 from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.training.trainer import MultiScenarioTrainer
 
-#: RecBole's own objective of tuning, which finds all else by the names that are replaced here.
+#: RecBole's own objective of tuning; it looks up the names that are replaced here.
 _RECBOLES_OBJECTIVE = recbole.quick_start.objective_function
 
 
 def register_with_recbole() -> None:
-    """Hand our models, their data sets and trainers to RecBole. Safe to call again."""
+    """Register our models, their data sets and trainers with RecBole. Safe to call again."""
     compat.allow_classes(Config)
     models = registered_models()
     on_register(

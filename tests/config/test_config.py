@@ -134,7 +134,7 @@ RANKED = {"metrics": ["Recall"], "valid_metric": "Recall@10"}
         ({"metrics": ["AUX"]}, "no metric 'aux'; did you mean auc"),
         ({"valid_metric": "RMSE"}, "not among the metrics"),
         ({"SCENARIO_FIELD": None}, "needs scenarios"),
-        ({"data_path": None}, "data_path: None is no folder"),
+        ({"data_path": None}, "data_path: None is not a folder"),
         ({**RANKED, "eval_args": {"mode": "full"}}, "mode full .* no scenario; rank against sampl"),
         ({"metrics": ["AUC", "Recall"]}, "both of rankings and of rows"),
         (RANKED, "rank items, and mode labeled has rows with labels"),

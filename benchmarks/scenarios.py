@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -51,7 +50,7 @@ def step_of(model_name: str, dataset: str, folder: Path):
         "use_gpu": False,
         "state": "ERROR",
     }
-    config = Config(model_name, dataset, config_dict=settings)
+    config = Config(model_name, dataset, config_dict=settings, command_line=[])
     train, *_ = data_preparation(config, create_dataset(config))
     torch.manual_seed(0)
     model = get_model(model_name)(config, train.dataset).train()
@@ -73,7 +72,6 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    sys.argv = sys.argv[:1]  # RecBole would read the arguments as settings
     warnings.simplefilter("ignore", FutureWarning)
     backbones = [name for name in registered_models() if not name.startswith("LLM4MSR_")]
     names = arguments.names or [*backbones, "LLM4MSR_STAR"]

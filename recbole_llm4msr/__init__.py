@@ -1,6 +1,6 @@
 """Multi-scenario recommendation with the knowledge of a large language model, in RecBole.
 
-Importing this package makes RecBole 1.2.1 run on today's stack and makes its models known to
+Importing this package lets RecBole 1.2.1 run on current libraries and registers the models with
 RecBole: ``recbole.utils.get_model("LLM4MSR_STAR")`` and ``recbole.quick_start`` find them. RecBole
 and torch themselves are imported when the first of them, or of the names below, is asked for.
 """
@@ -44,8 +44,8 @@ __all__ = [
     "run",
 ]
 
-#: The module that each public name is from.
-_FROM = {
+#: The module of each public name.
+_MODULES = {
     "LLM4MSR": "model",
     "CheckpointError": "compat",
     "Config": "config",
@@ -67,10 +67,10 @@ activation.watch()
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _FROM:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     activation.activate()
-    value = getattr(importlib.import_module(f"{__name__}.{_FROM[name]}"), name)
+    value = getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
     globals()[name] = value
     return value
 

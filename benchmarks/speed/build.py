@@ -24,7 +24,7 @@ import recbole.utils
 from recbole.data.dataloader import abstract_dataloader
 from recbole.data.interaction import Interaction
 
-from recbole_llm4msr.compat.quick_rows import RECBOLES
+from recbole_llm4msr.compat.interaction_rows import RECBOLE_GETITEM
 from speed.clock import Clock
 
 #: Settings of every run: the sizes that both sides share, and no output.
@@ -123,4 +123,4 @@ def build(
 def _restore_recbole() -> None:
     """Undo the changes that this package makes to RecBole's speed; see ``compat``."""
     vars(abstract_dataloader).pop("list", None)
-    Interaction.__getitem__ = RECBOLES
+    Interaction.__getitem__ = RECBOLE_GETITEM

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from recbole_llm4msr.cli.errors import PASS_ON, settings_of, told
+from recbole_llm4msr.cli.errors import PASS_ON, read_settings, report_errors
 from recbole_llm4msr.config.names import check_model
 
 benchmark_app = typer.Typer(add_completion=False)
@@ -26,7 +26,7 @@ ReuseOtherCode = Annotated[
 
 
 @benchmark_app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def benchmark(
     context: typer.Context,
     dataset: Annotated[str | None, typer.Option(help="Name of the data set.")] = None,
@@ -81,7 +81,7 @@ def benchmark(
 
 
 @tune_app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def tune(
     context: typer.Context,
     model: Annotated[str, typer.Option(help="Name of the model.")],
@@ -128,7 +128,7 @@ def _read_settings(context: typer.Context) -> tuple[dict[str, Any], dict[str, An
 
     The files are read here: their settings are recorded with a run, not the names of the files.
     """
-    settings = settings_of(context)
+    settings = read_settings(context)
     from_files: dict[str, Any] = {}
     for name in str(settings.pop("config_files", "")).split():
         from recbole_llm4msr.evaluation.benchmark import read_mapping

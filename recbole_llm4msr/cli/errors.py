@@ -1,4 +1,4 @@
-"""What the commands beside training have in common."""
+"""Error messages and settings of the commands other than training."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ err = Console(stderr=True)
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
-def told(command: Callable) -> Callable:
-    """End with one line instead of a traceback when the user can put something right."""
+def report_errors(command: Callable) -> Callable:
+    """Print an error that the user can correct as one line, without a traceback; exit code 1."""
 
     @functools.wraps(command)
     def run(*args: Any, **keys: Any) -> None:
@@ -32,13 +32,13 @@ def told(command: Callable) -> Callable:
     return run
 
 
-def settings_of(context: typer.Context) -> dict[str, Any]:
-    """The settings that follow a command's own options.
+def read_settings(context: typer.Context) -> dict[str, Any]:
+    """Read the settings that follow a command's own options.
 
     Raises:
-        ValueError: Something there is no ``--key=value``.
+        ValueError: An argument is not ``--key=value``.
     """
     options, others = parse_options(context.args)
     if others:
-        raise ValueError(f"{' '.join(others)!r} is no option; write --key=value")
+        raise ValueError(f"{' '.join(others)!r} is not an option; write --key=value")
     return {key: convert(value) for key, value in options.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,17 +10,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from recbole_llm4msr.cli.errors import PASS_ON, settings_of, told
-from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
+from recbole_llm4msr.cli.errors import PASS_ON, read_settings, report_errors
+from recbole_llm4msr.config.early import check_settings
 
 if TYPE_CHECKING:
     from recbole_llm4msr.knowledge.encoders.base import Encoder
+    from recbole_llm4msr.knowledge.options import KnowledgeOptions
+    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Knowledge of a language model: make it, look at it, check it, hand it on.\n\n"
+    help="Build, inspect, verify, merge and export the knowledge of a language model.\n\n"
     "Any setting of properties/knowledge.yaml can follow as --key=value.",
 )
 out = Console()
@@ -31,13 +31,13 @@ Llm = Annotated[
     str | None, typer.Option(help="Folder or hub id of a model, or its name at an endpoint.")
 ]
 Files = Annotated[
-    str, typer.Option("--config_files", help="Configuration files, parted by blanks.")
+    str, typer.Option("--config_files", help="Configuration files, separated by blanks.")
 ]
 Store = Annotated[Path | None, typer.Option(help="Folder of the store.")]
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def build(
     context: typer.Context,
     dataset: Dataset,
@@ -52,11 +52,11 @@ def build(
     With --shards N run it N times with --shard 0 to N-1, on one machine or many, into one store or
     into several that `merge` brings together; a last run without --shards compresses the whole.
     """
+    config, history = _load(context, dataset, config_files, llm, knowledge_mode=mode)
     from recbole_llm4msr.knowledge.build import Shard
     from recbole_llm4msr.knowledge.prepare import prepare_knowledge
     from recbole_llm4msr.knowledge.workbench import Workbench
 
-    config, history = _load(context, dataset, config_files, llm, knowledge_mode=mode)
     options = _options(config)
     part = Shard(shard, shards)
     if shards == 1:
@@ -73,7 +73,7 @@ def build(
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def inspect(
     context: typer.Context,
     dataset: Dataset,
@@ -83,10 +83,10 @@ def inspect(
     config_files: Files = "",
 ) -> None:
     """Print prompts exactly as the model sees them; the first user's and scenario's by default."""
+    config, history = _load(context, dataset, config_files, llm)
     from recbole_llm4msr.knowledge.store.chunks import keys_of
     from recbole_llm4msr.knowledge.workbench import Workbench
 
-    config, history = _load(context, dataset, config_files, llm)
     bench = Workbench.open(config, history, _options(config))
     plan = bench.plan()
     of_scenarios = bench.scenario_encoder(plan)
@@ -102,14 +102,14 @@ def inspect(
 
     for token in scenario or []:
         if token not in history.scenarios:
-            raise KnowledgeError(
+            raise ValueError(
                 f"--scenario {token}: the scenarios are {', '.join(history.scenarios)}"
             )
         show(f"scenario {token}", plan.scenarios[history.scenarios.index(token)], of_scenarios)
     for token in user or []:
         rows = plan.users.filter(plan.users["user"] == token)
         if token not in history.users:
-            raise KnowledgeError(f"--user {token}: {dataset} has no such user")
+            raise ValueError(f"--user {token}: {dataset} has no such user")
         if not rows.height:
             out.print(
                 f"user {token} has fewer than {bench.options.interaction_threshold} training "
@@ -122,25 +122,25 @@ def inspect(
 
 
 @app.command("list", context_settings=PASS_ON)
-@told
+@report_errors
 def list_(
     context: typer.Context,
     store: Store = None,
     dataset: Annotated[str | None, typer.Option(help="The store of this data set.")] = None,
 ) -> None:
     """List what is in a store: encoders with vectors and cost, and prepared knowledge."""
+    opened = _store(context, store, dataset)
     from recbole_llm4msr.knowledge.store.maintenance import shelves_of
 
-    found = _store(context, store, dataset)
-    table = Table(title=f"Vectors in {found.folder}")
+    table = Table(title=f"Vectors in {opened.folder}")
     for name in ("encoder", "model", "vectors", "chunks", "MB", "tokens", "s", "ms each", "last"):
         table.add_column(name, overflow="fold")
-    for shelf in shelves_of(found):
+    for shelf in shelves_of(opened):
         each = 1000 * shelf.seconds / shelf.vectors if shelf.vectors else 0.0
-        told_of = [shelf.identity[k] for k in ("model", "mode", "pooling") if k in shelf.identity]
+        identity = [shelf.identity[k] for k in ("model", "mode", "pooling") if k in shelf.identity]
         table.add_row(
             shelf.identity["encoder"],
-            " ".join(map(str, told_of)) or shelf.name[:8],
+            " ".join(map(str, identity)) or shelf.name[:8],
             f"{shelf.vectors:,}",
             str(shelf.chunks),
             f"{shelf.megabytes:.1f}",
@@ -153,7 +153,7 @@ def list_(
     table = Table(title="Prepared knowledge")
     for name in ("data set", "knowledge", "folds", "own", "below", "unseen", "seconds"):
         table.add_column(name)
-    for manifest in found.manifests():
+    for manifest in opened.manifests():
         request, covered = manifest["request"], manifest["coverage"]
         counts = [f"{covered[k]:,}" for k in ("own", "below", "unseen")]
         kind = f"{request['knowledge']} {request['encoder'].get('model', '')}".strip()
@@ -163,7 +163,7 @@ def list_(
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def verify(
     context: typer.Context,
     store: Store = None,
@@ -171,10 +171,10 @@ def verify(
     delete: Annotated[bool, typer.Option("--delete", help="Remove damaged files.")] = False,
 ) -> None:
     """Read every file of a store whole; exit code 1 when one is damaged and stays."""
+    opened = _store(context, store, dataset)
     from recbole_llm4msr.knowledge.store import maintenance
 
-    found = _store(context, store, dataset)
-    checked = list(maintenance.verify(found))
+    checked = list(maintenance.verify(opened))
     damaged = [file for file in checked if file.fault]
     for file in damaged:
         out.print(f"{file.path}: {file.fault}", soft_wrap=True, highlight=False)
@@ -187,7 +187,7 @@ def verify(
 
 
 @app.command()
-@told
+@report_errors
 def merge(
     sources: Annotated[list[Path], typer.Argument(help="Stores to copy from.")],
     into: Annotated[Path, typer.Option(help="Store to copy to.")],
@@ -200,7 +200,7 @@ def merge(
 
 
 @app.command(context_settings=PASS_ON)
-@told
+@report_errors
 def export(
     context: typer.Context,
     dataset: Dataset,
@@ -225,11 +225,11 @@ def _load(
     context: typer.Context, dataset: str, files: str, llm: str | None, **keys: Any
 ) -> tuple[Any, Any]:
     """Return the configuration and the training history that a run would have."""
-    from recbole_llm4msr.quick_start import training_history
-
     if llm is not None:
         keys["llm"] = llm
     config = _config(context, dataset, files, **keys)
+    from recbole_llm4msr.pipeline.experiment import training_history
+
     with warnings.catch_warnings():
         # RecBole 1.2.1 uses forms that pandas 2 warns about, many lines of them.
         warnings.simplefilter("ignore", FutureWarning)
@@ -237,40 +237,42 @@ def _load(
 
 
 def _config(context: typer.Context, dataset: str, files: str, **keys: Any) -> Any:
+    given = read_settings(context)
+    given |= {key: value for key, value in keys.items() if value is not None}
+    if not (files or "model" in given):  # they may bring keys of their own
+        check_settings(dataset, given)
     from recbole_llm4msr.config import Config
 
-    given = settings_of(context)
-    given |= {key: value for key, value in keys.items() if value is not None}
     if "llm" in given and "knowledge" not in given:
         given["knowledge"] = "endpoint" if given.get("endpoint_url") else "transformers"
     model = given.pop("model", "LLM4MSR_STAR")
-    # The command line here is not that of a training run: the configuration must not read it.
-    arguments, sys.argv = sys.argv, sys.argv[:1]
-    try:
-        return Config(model, dataset, files.split(), given)
-    finally:
-        sys.argv = arguments
+    return Config(model, dataset, files.split(), given, command_line=[])
 
 
 def _options(config: Any) -> KnowledgeOptions:
+    from recbole_llm4msr.knowledge.options import KnowledgeOptions
+
     options = KnowledgeOptions.from_config(config)
     if options.knowledge == "none":
-        raise KnowledgeError("knowledge: none makes nothing; give --knowledge or --llm")
+        raise ValueError("knowledge: none makes nothing; give --knowledge or --llm")
     return options
 
 
 def _store(context: typer.Context, store: Path | None, dataset: str | None) -> KnowledgeStore:
-    from recbole_llm4msr.knowledge.store.chunks import store_folder
-    from recbole_llm4msr.knowledge.store.maintenance import check_store
-
     if store is None:
         if dataset is None:
-            raise KnowledgeError("give --store FOLDER or --dataset NAME")
-        config = _config(context, dataset, str(settings_of(context).get("config_files", "")))
+            raise ValueError("give --store FOLDER or --dataset NAME")
+        config = _config(context, dataset, str(read_settings(context).get("config_files", "")))
+        from recbole_llm4msr.knowledge.options import KnowledgeOptions
+        from recbole_llm4msr.knowledge.store.chunks import store_folder
+
         store = store_folder(config, KnowledgeOptions.from_config(config), dataset)
     elif context.args:
-        raise KnowledgeError(f"{' '.join(context.args)!r} is no option of this command")
+        raise ValueError(f"{' '.join(context.args)!r} is not an option of this command")
     if not store.is_dir():
-        raise KnowledgeError(f"{store}: there is no such folder")
+        raise ValueError(f"{store}: there is no such folder")
+    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
+    from recbole_llm4msr.knowledge.store.maintenance import check_store
+
     check_store(store)
     return KnowledgeStore(store)

@@ -16,7 +16,7 @@ Train and evaluate a multi-scenario model, with or without the knowledge of a la
   --dataset=NAME            a folder NAME below --data_path, or a data set that can be downloaded
   --config_files="A B"      yaml files with settings, later ones winning
   --KEY=VALUE               any setting; --KEY VALUE means the same
-  --traceback               where an error comes from, for those who look for it
+  --traceback               show where an error comes from
   --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole
 
 Other commands (each explains itself with --help):
@@ -30,12 +30,12 @@ _COMMANDS = {
     "convert": "raw KuaiSAR or Amazon files to a data set that can be trained on",
     "benchmark": "models, seeds and tuning compared in one table, with tests of significance",
     "tune": "search a model's settings by validation score",
-    "knowledge": "build, look at, check and export the knowledge of a language model",
+    "knowledge": "build, inspect, verify and export the knowledge of a language model",
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; errors that are the user's to mend are one message, no traceback."""
+    """Run a command; errors that the user can correct are one message, without a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if arguments and arguments[0] in _COMMANDS:
         _command(arguments[0], arguments[1:])
@@ -44,7 +44,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
     else:
         traceback = "--traceback" in arguments
         arguments = [argument for argument in arguments if argument != "--traceback"]
-        sys.argv = [argument for argument in sys.argv if argument != "--traceback"]
         try:
             _run(arguments)
         except (ValueError, OSError, SyntaxError) as error:
@@ -62,7 +61,7 @@ def _run(arguments: list[str]) -> None:
     from recbole_llm4msr.pipeline.activation import activated
 
     options, others = parse_options(arguments)
-    if not activated():  # else there may be models of a program of which this is a part
+    if not activated():  # else the calling program may have registered models of its own
         check_options(options, others)
     from recbole_llm4msr.quick_start import run
 
@@ -74,7 +73,8 @@ def _run(arguments: list[str]) -> None:
     if "port" in options:
         launch["port"] = options["port"]  # RecBole joins it to an address as a text
     files = options.get("config_files", "").split()
-    run(options.get("model"), options.get("dataset"), files, **launch)
+    model, dataset = options.get("model"), options.get("dataset")
+    run(model, dataset, files, command_line=arguments, **launch)
 
 
 def _command(name: str, arguments: list[str]) -> None:
@@ -91,14 +91,17 @@ def _command(name: str, arguments: list[str]) -> None:
 
 
 def _help() -> str:
-    from recbole_llm4msr.config import properties_folder
+    from recbole_llm4msr.config.keys import read_defaults
     from recbole_llm4msr.config.names import announced, backbones
+    from recbole_llm4msr.config.schema import SCHEMA_BY_FILE
 
     settings = []
-    for file in ("overall.yaml", "knowledge.yaml", "model/LLM4MSR.yaml"):
-        lines = (properties_folder() / file).read_text(encoding="utf-8").splitlines()
+    for file, options in SCHEMA_BY_FILE.items():
+        defaults = read_defaults(file)
         settings.append(f"\n  {file}")
-        settings += [f"    {line}" for line in lines if "# (" in line]
+        for key, option in options.items():
+            default = f"{key}: {defaults[key]}"
+            settings.append(f"    {default:<31} # ({option.types}) {option.meaning}")
     return _USAGE.format(
         backbones=", ".join((*backbones(), *announced())),
         commands="\n".join(f"  recbole-llm4msr {k:<12} {v}" for k, v in _COMMANDS.items()),

@@ -1,4 +1,4 @@
-"""Checkpoints that load without executing anything.
+"""Load checkpoints without executing code in them.
 
 What:     ``Config`` leaves the model class and the yaml loader out of its pickle, the few plain
           classes a checkpoint then holds are allowed in ``torch.load(weights_only=True)``, and
@@ -34,7 +34,7 @@ _NUMBERS = ("float32", "float64", "int32", "int64", "bool", "object")
 
 
 class CheckpointError(ValueError):
-    """A file that is no checkpoint, or holds more than a checkpoint may."""
+    """A file is not a checkpoint, or holds classes that a checkpoint must not hold."""
 
 
 class _TorchOfTrainer:
@@ -118,7 +118,7 @@ def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dic
 
     Raises:
         FileNotFoundError: There is no such file.
-        CheckpointError: It is no checkpoint, or it holds something that is not on the list.
+        CheckpointError: It is not a checkpoint, or it holds a class that is not allowed.
     """
     path = Path(path)
     if not path.is_file():

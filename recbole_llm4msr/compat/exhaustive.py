@@ -1,4 +1,4 @@
-"""Exhaustive search with today's hyperopt.
+"""Patch RecBole's exhaustive search for current releases of hyperopt.
 
 What:     ``exhaustive_search`` of ``recbole.trainer.hyper_tuning`` (1.2.1), which is what RecBole's
           ``run_hyper`` searches by, draws from ``np.random.RandomState``.
@@ -17,7 +17,7 @@ from recbole.trainer import hyper_tuning
 
 
 class _NumpyOfTuning:
-    """``numpy`` as RecBole's tuning sees it: the same, but for what it draws from."""
+    """``numpy`` as RecBole's tuning sees it: the same, but for the random generator."""
 
     random = SimpleNamespace(RandomState=np.random.default_rng)
 
@@ -25,6 +25,6 @@ class _NumpyOfTuning:
         return getattr(np, name)
 
 
-def draw_from_generators() -> None:
+def draw_from_generator() -> None:
     """Let RecBole's exhaustive search draw from a generator."""
     hyper_tuning.np = _NumpyOfTuning()

@@ -1,4 +1,4 @@
-"""Names that numpy dropped and RecBole 1.2.1 still reads.
+"""Restore names that numpy removed and RecBole 1.2.1 still reads.
 
 What:     aliases such as ``np.float_`` (gone in numpy 2.0) and ``np.float`` (gone in 1.24).
 Why:      RecBole's ``Config.compatibility_settings`` sets the short names from the long ones, and
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_DROPPED = {
+_REMOVED = {
     "bool8": np.bool_,
     "float_": np.float64,
     "complex_": np.complex128,
@@ -28,7 +28,7 @@ _DROPPED = {
 
 
 def restore_numpy_names() -> None:
-    """Give numpy back the names it has dropped, and only those."""
-    for name, value in _DROPPED.items():
+    """Add the removed names to numpy; names that it has are left alone."""
+    for name, value in _REMOVED.items():
         if name not in vars(np):
             setattr(np, name, value)

@@ -1,4 +1,4 @@
-"""RecBole's quick start without ray, until tuning asks for it.
+"""Import RecBole's quick start without ray, which is imported when tuning uses it.
 
 What:     ``recbole.quick_start.quick_start`` (1.2.1) runs ``from ray import tune`` at import and
           uses it in one line of ``objective_function``, ``tune.report(**test_result)``.
@@ -6,7 +6,7 @@ Why:      ray costs seconds and need not be installed to train; and since 2.7 it
           takes the metrics as one dictionary.
 How:      ``ray.tune`` is a stand-in there, which imports the real one at its first use. What is
           reported goes to Ray in the form that the installed release takes. Where nothing has
-          imported ray, no trial of its runs, and ``report`` has nobody to report to.
+          imported ray, this is not a trial of Ray, and ``report`` does nothing.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ class _TuneOnDemand(ModuleType):
     @staticmethod
     def report(metrics: Mapping[str, Any] | None = None, **more: Any) -> None:
         """Report to Ray, from metrics written either way."""
-        report({**(metrics or {}), **more})
+        report_to_ray({**(metrics or {}), **more})
 
 
-def report(metrics: dict[str, Any]) -> None:
-    """Hand a trial's metrics to Ray, if it is Ray that runs it."""
+def report_to_ray(metrics: dict[str, Any]) -> None:
+    """Report the metrics of a trial to Ray, if Ray runs it."""
     if "ray" not in sys.modules:
         return
-    told = importlib.import_module("ray.tune").report
+    ray_report = importlib.import_module("ray.tune").report
     with warnings.catch_warnings():
-        # Ray is imported, and this is no trial of its: it warns, and that is all it does.
+        # Ray is imported, but this is not one of its trials: then it only warns.
         warnings.filterwarnings("ignore", message=".*is meant to only be called inside")
-        if "metrics" in inspect.signature(told).parameters:
-            told(metrics)
+        if "metrics" in inspect.signature(ray_report).parameters:
+            ray_report(metrics)
         else:
-            told(**metrics)
+            ray_report(**metrics)
 
 
 def import_quick_start_without_ray() -> None:
-    """Import ``recbole.quick_start`` while ray stands aside."""
+    """Import ``recbole.quick_start`` with a stand-in for ``ray.tune``."""
     stand_in = _TuneOnDemand("ray.tune")
     if "recbole.quick_start.quick_start" not in sys.modules:
         ray, sys.modules["ray"] = sys.modules.get("ray"), ModuleType("ray")
         sys.modules["ray"].tune = stand_in
         try:
             importlib.import_module("recbole.quick_start")
-        finally:  # others shall find the real ray
+        finally:  # other code imports the real ray
             del sys.modules["ray"]
             if ray is not None:
                 sys.modules["ray"] = ray

@@ -1,4 +1,4 @@
-"""The gradient scaler of RecBole's trainer under its present name.
+"""Make the gradient scaler of RecBole's trainer by its current name in torch.
 
 What:     ``recbole.trainer.trainer`` (1.2.1) makes a ``torch.cuda.amp.GradScaler`` every epoch.
 Why:      torch 2.4 and later warn of that name, once in every run of a model of RecBole's own.
@@ -26,6 +26,6 @@ class _AmpOfTrainer:
         return torch.amp.GradScaler("cuda", *arguments, **options)
 
 
-def name_scaler_as_today() -> None:
-    """Let RecBole's trainer make its scaler by the name that torch has for it today."""
+def use_current_grad_scaler() -> None:
+    """Let RecBole's trainer call ``torch.amp.GradScaler``."""
     recbole_trainer.amp = _AmpOfTrainer()

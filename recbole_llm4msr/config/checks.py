@@ -1,4 +1,4 @@
-"""What would fail after the training is told before: metrics, evaluations, files to write."""
+"""Check metrics, ``eval_args`` and output files before a run starts."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from recbole_llm4msr.config.keys import unknown_keys
 
 
 class ConfigError(ValueError):
-    """A configuration that cannot be meant."""
+    """A configuration that is not valid; the message names key, place and remedy."""
 
 
 def check_metrics(metrics: list[str], valid_metric: str) -> None:
-    """Refuse metrics that there are not, or that cannot be measured together.
+    """Check that all metrics exist and can be measured together.
 
     Args:
         metrics: Names of metrics.
         valid_metric: The one of early stopping, maybe with ``@10`` or ``@<scenario>``.
 
     Raises:
-        ConfigError: One is unknown, they are of two kinds, or ``valid_metric`` is none of them.
+        ConfigError: One is unknown, they are of two kinds, or ``valid_metric`` is not among them.
     """
     names, judge = [metric.lower() for metric in metrics], valid_metric.split("@")[0].lower()
     for metric in (*names, judge):
@@ -46,7 +46,7 @@ def check_metrics(metrics: list[str], valid_metric: str) -> None:
 
 
 def whole_eval_args(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """``eval_args`` with the defaults of what they leave out, which is logged."""
+    """Complete ``eval_args`` with the defaults of missing keys, and log them."""
     kept = {key: value for key, value in defaults.items() if key not in given}
     if kept:
         getLogger().warning(
@@ -59,15 +59,15 @@ def whole_eval_args(given: dict[str, Any], defaults: dict[str, Any]) -> dict[str
 
 
 def check_evaluation(config: Any) -> None:
-    """Refuse ``eval_args`` that cannot be meant, or that do not go with the metrics.
+    """Check ``eval_args`` by themselves and with the metrics.
 
-    Predictions that such an evaluation cannot give are left out, which is logged.
+    ``save_predictions`` is switched off, with a warning, where the evaluation has no predictions.
 
     Args:
         config: A complete :class:`~recbole_llm4msr.config.Config`.
 
     Raises:
-        ConfigError: Split, order or mode cannot be meant.
+        ConfigError: Split, order, grouping or mode is not valid.
     """
     eval_args = config["eval_args"]
     if config["benchmark_filename"] is None:  # else the files are the split
@@ -118,7 +118,7 @@ def _check_split(eval_args: dict[str, Any]) -> None:
 
 
 def use_given_data(config: Any) -> None:
-    """Read ml-100k from ``data_path`` where that holds it; RecBole reads its own copy always.
+    """Read ml-100k from ``data_path`` where that holds it, instead of RecBole's own copy.
 
     Args:
         config: Configuration; where ``data_path`` was written and lacks ml-100k, this is logged.
@@ -136,13 +136,13 @@ def use_given_data(config: Any) -> None:
 
 
 def check_outputs(config: Any) -> None:
-    """Refuse ``result_json`` and ``save_predictions`` that cannot be written.
+    """Check that ``result_json`` and ``save_predictions`` can be written.
 
     Args:
         config: Configuration; the folders that it names are made.
 
     Raises:
-        ConfigError: The place is a folder, or its folder cannot be made or written to.
+        ConfigError: The path is a folder, or its folder cannot be made or written to.
     """
     for key in ("result_json", "save_predictions"):
         if not config[key]:
@@ -153,6 +153,4 @@ def check_outputs(config: Any) -> None:
         except OSError as error:
             raise ConfigError(f"{key}: {path} cannot be written: {error}") from error
         if path.is_dir() or not os.access(path.parent, os.W_OK):
-            raise ConfigError(
-                f"{key}: {path} is a folder, or lies in one that is not to be written"
-            )
+            raise ConfigError(f"{key}: {path} is a folder, or lies in one that is not writable")

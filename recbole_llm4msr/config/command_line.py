@@ -1,4 +1,4 @@
-"""The command line as configuration: ``--key=value`` and ``--key value`` mean the same."""
+"""Parse the command line: ``--key=value`` and ``--key value`` mean the same."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _SHORT = {"-m": "--model", "-d": "--dataset"}
 
 
 def is_own_program(program: str | None = None) -> bool:
-    """Whether the running program is this package's command, whose every option is a key.
+    """Whether the running program is a command of this package, whose every option is a key.
 
     In any other program (a test runner, a user's script) RecBole reads the command line too, but
-    options that are no configuration keys belong to that program.
+    options that are not configuration keys belong to that program.
     """
     path = Path(sys.argv[0] if program is None else program)
     return path.name in {"run_recbole.py", "recbole-llm4msr"} or (
@@ -30,10 +30,10 @@ def parse_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
         arguments: The command line without the program's name.
 
     Returns:
-        The options, and the arguments that are none.
+        The options, and the arguments that are not options.
 
     Raises:
-        SyntaxError: An option stands there twice with different values.
+        SyntaxError: An option is given twice with different values.
     """
     options: dict[str, str] = {}
     others: list[str] = []
@@ -57,9 +57,9 @@ def parse_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
 
 
 def convert(value: Any) -> Any:
-    """Read a text as the number, list, dict, truth value or ``None`` it spells, else as a text.
+    """Convert a text to the number, list, dict, truth value or ``None`` it spells.
 
-    The same as RecBole's conversion without its ``eval``: a text can spell a value, never code.
+    Any other text stays a text. RecBole's conversion without ``eval``: no code is executed.
     """
     if not isinstance(value, str):
         return value

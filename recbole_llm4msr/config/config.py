@@ -1,8 +1,9 @@
-"""RecBole's Config, with this package's properties in their place and nothing unknown in it."""
+"""RecBole's Config with this package's defaults, and with unknown keys and wrong types refused."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,8 @@ from recbole_llm4msr.config.keys import (
     unknown_keys,
 )
 from recbole_llm4msr.config.places import WrittenPlaces
-from recbole_llm4msr.config.types import fault, types_of
+from recbole_llm4msr.config.value_types import options_of, type_error
+from recbole_llm4msr.knowledge.vectors.features import numerical_fields
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
 from recbole_llm4msr.util.collectives import before_process_group
@@ -50,7 +52,14 @@ class Config(WrittenPlaces, RecBoleConfig):
     ``properties/model`` < ``properties/dataset`` < the data set's own ``<name>.yaml`` < config
     files < ``config_dict`` < command line < the arguments.
 
-    The arguments are those of :class:`recbole.config.Config`.
+    Args:
+        model: Name or class of the model; where left out, a file, ``config_dict`` or the command
+            line names it.
+        dataset: Name of the data set; where left out, as for the model.
+        config_file_list: Configuration files, later ones winning.
+        config_dict: Settings that win over the files.
+        command_line: Arguments ``--key=value`` without the program's name; every one must be an
+            option. ``None`` reads ``sys.argv``, as RecBole does; ``[]`` reads no command line.
 
     Raises:
         ConfigError: A key is unknown, a setting contradicts another, or has no effect in this run.
@@ -63,8 +72,10 @@ class Config(WrittenPlaces, RecBoleConfig):
         dataset: str | None = None,
         config_file_list: list[str] | None = None,
         config_dict: dict[str, Any] | None = None,
+        command_line: Sequence[str] | None = None,
     ) -> None:
         WrittenPlaces.__init__(self)
+        self._command_line = None if command_line is None else list(command_line)
         RecBoleConfig.__init__(self, model, dataset, config_file_list, config_dict)
 
     # -- reading ---------------------------------------------------------------------------------
@@ -88,13 +99,14 @@ class Config(WrittenPlaces, RecBoleConfig):
         return super()._load_variable_config_dict(dict(config_dict or {}))
 
     def _load_cmd_line(self) -> dict[str, Any]:
-        if "ipykernel_launcher" in sys.argv[0]:
+        given = self._command_line
+        if given is None and "ipykernel_launcher" in sys.argv[0]:
             return {}
-        options, others = parse_options(sys.argv[1:])
-        if is_own_program():
+        options, others = parse_options(sys.argv[1:] if given is None else given)
+        if given is not None or is_own_program():
             if others:
                 raise ConfigError(
-                    f"command line: {' '.join(others)!r} is no option; write --key=value"
+                    f"command line: {' '.join(others)!r} is not an option; write --key=value"
                 )
         else:
             options = {key: value for key, value in options.items() if key in known_keys()}
@@ -150,7 +162,9 @@ class Config(WrittenPlaces, RecBoleConfig):
             "data_path", self.internal_config_dict["data_path"]
         )
         if not isinstance(data_path, str | Path):
-            raise ConfigError(f"data_path: {data_path!r} is no folder; leave it out for `dataset/`")
+            raise ConfigError(
+                f"data_path: {data_path!r} is not a folder; leave it out for `dataset/`"
+            )
         own = Path(data_path) / dataset / f"{dataset}.yaml"
         files.append(own)
         if own.is_file():
@@ -163,7 +177,7 @@ class Config(WrittenPlaces, RecBoleConfig):
         on_command_line = {key for key, of in self._sources.items() if of == "command line"}
         unread = on_command_line - keys_of(self.model) - set(unknown)
         if model_class.type == ModelType.CONTEXT and unread:
-            getLogger().warning("%s is no option of %s", ", ".join(sorted(unread)), self.model)
+            getLogger().warning("%s is not an option of %s", ", ".join(sorted(unread)), self.model)
         if not unknown or self.external_config_dict.get("allow_unknown_keys"):
             return
         lines = [
@@ -176,9 +190,9 @@ class Config(WrittenPlaces, RecBoleConfig):
         )
 
     def _refuse_wrong_types(self, files: list[Path]) -> None:
-        for key, kinds in types_of(files).items():
+        for key, option in options_of(files).items():
             value = self.external_config_dict.get(key)
-            wanted = fault(value, kinds)
+            wanted = type_error(value, option)
             if wanted:
                 raise ConfigError(f"{key} ({self._sources[key]}): {value!r} is not {wanted}")
 
@@ -188,7 +202,7 @@ class Config(WrittenPlaces, RecBoleConfig):
             return {}
         return self._read_yaml(Path(backbone.config_file))
 
-    # -- checking --------------------------------------------------------------------------------
+    # -- checks ----------------------------------------------------------------------------------
 
     @property
     def multi_scenario(self) -> bool:
@@ -201,6 +215,13 @@ class Config(WrittenPlaces, RecBoleConfig):
         if self["knowledge_features"] and self.multi_scenario:
             return True
         return issubclass(self.model_class, LLM4MSR) and reads_knowledge(self)
+
+    @property
+    def knowledge_fields(self) -> list[str]:
+        """Names of the numerical fields that ``knowledge_features`` adds to the data set."""
+        if not self["knowledge_features"] or not self.multi_scenario:
+            return []
+        return numerical_fields(self["knowledge_features"])
 
     def _get_final_config_dict(self) -> dict[str, Any]:
         final = super()._get_final_config_dict()
@@ -216,7 +237,7 @@ class Config(WrittenPlaces, RecBoleConfig):
         return final
 
     def _init_device(self) -> None:
-        """RecBole's choice of device; several processes without a GPU talk through gloo.
+        """Choose the device as RecBole does; several processes without a GPU use gloo.
 
         RecBole 1.2.1 knows several processes on NVIDIA devices only.
         """
@@ -238,9 +259,9 @@ class Config(WrittenPlaces, RecBoleConfig):
             final |= {"state": "error", "show_progress": False, "verbose": False}
 
     def _set_default_parameters(self) -> None:
-        """RecBole's checks, around ``GAUC``, which RecBole knows as a ranking metric only.
+        """Run RecBole's checks without ``GAUC``, which RecBole knows as a ranking metric only.
 
-        Here it is computed from the scores of labelled rows, like AUC, and goes with it.
+        Here it is computed from the scores of labelled rows, like AUC.
         """
         final = self.final_config_dict
         metrics = [final["metrics"]] if isinstance(final["metrics"], str) else final["metrics"]
@@ -256,6 +277,8 @@ class Config(WrittenPlaces, RecBoleConfig):
             raise ConfigError(f"eval_args, metrics: {error}") from error
         if hides_gauc:
             final["metrics"] = list(metrics)
+        if self.knowledge_fields:  # which RecBole's models look for among these
+            final["numerical_features"] = [*final["numerical_features"], *self.knowledge_fields]
         use_given_data(self)
         check_evaluation(self)
         check_effects(self)

@@ -1,7 +1,7 @@
-"""Errors of the command line that can be told before RecBole and torch are imported.
+"""Check the arguments of a command before RecBole and torch are imported.
 
-Nothing is refused here that :class:`~recbole_llm4msr.config.Config` would let pass, and with the
-same words; what needs more than names and the yaml files' comments is left to it.
+An error here is one that :class:`~recbole_llm4msr.config.Config` would raise too, with the same
+message. Checks that need more than names, the schema and comments of yaml files are left to it.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ import yaml
 from recbole_llm4msr.config import names
 from recbole_llm4msr.config.command_line import convert
 from recbole_llm4msr.config.keys import known_keys, properties_folder, recboles_files, unknown_keys
-from recbole_llm4msr.config.types import fault, types_of
+from recbole_llm4msr.config.value_types import options_of, type_error
 from recbole_llm4msr.util.missing_dataset import missing_dataset
 
 _HERE = "command line"
 
 
 def check_options(options: dict[str, str], others: list[str]) -> None:
-    """Refuse what cannot be meant.
+    """Check the options of the training command.
 
     Args:
         options: Options of the command line, as texts.
         others: Arguments that are no options.
 
     Raises:
-        ValueError: An argument is no option, a key is unknown, a value is of another type, or there
-            is no such model.
+        ValueError: An argument is not an option, a key is unknown, a value is of another type, or
+            there is no such model.
         FileNotFoundError: There is no such data set.
     """
     missing = [key for key in ("model", "dataset") if key not in options]
@@ -39,7 +39,7 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
     for file in options.get("config_files", "").split():
         sources |= dict.fromkeys(_keys(Path(file)), file)
     if others:
-        raise ValueError(f"{_HERE}: {' '.join(others)!r} is no option; write --key=value")
+        raise ValueError(f"{_HERE}: {' '.join(others)!r} is not an option; write --key=value")
     sources |= dict.fromkeys(options, _HERE)
     model = options.get("model")
     if model is None:  # a file names it
@@ -52,8 +52,19 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
         _check_dataset(options)
 
 
+def check_settings(dataset: str, settings: dict[str, Any]) -> None:
+    """Check the settings that follow the options of another command, where no files are given.
+
+    Raises:
+        ValueError: A key is unknown.
+        FileNotFoundError: There is no such data set.
+    """
+    _check_keys(dict.fromkeys(settings, "config_dict"), settings)
+    _check_dataset({**settings, "dataset": dataset})
+
+
 def _keys(file: Path) -> list[str]:
-    """Keys of a configuration file; of one that cannot be read so, RecBole's reader shall tell."""
+    """Keys of a configuration file; errors other than a missing file are left to ``Config``."""
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
@@ -63,7 +74,7 @@ def _keys(file: Path) -> list[str]:
     return list(content) if isinstance(content, dict) else []
 
 
-def _check_keys(sources: dict[str, str], options: dict[str, str]) -> None:
+def _check_keys(sources: dict[str, str], options: dict[str, Any]) -> None:
     unknown = unknown_keys(sources, known_keys())
     files = [file for key, file in sources.items() if key == "allow_unknown_keys"]
     if not unknown or files or convert(options.get("allow_unknown_keys")):
@@ -79,7 +90,7 @@ def _check_keys(sources: dict[str, str], options: dict[str, str]) -> None:
 
 
 def _check_types(options: dict[str, str], model: str) -> None:
-    """Refuse values of another type; those of files are told by RecBole's reader of yaml."""
+    """Check the types of the command line's values; those in files are left to ``Config``."""
     properties, plain = properties_folder(), model.removeprefix("LLM4MSR_")
     if plain in names.backbones():
         files = [properties / "model" / f"{plain}.yaml"]
@@ -94,15 +105,15 @@ def _check_types(options: dict[str, str], model: str) -> None:
     dataset = options.get("dataset", "")
     files += [properties / "dataset" / f"{dataset}.yaml", _folder(options) / f"{dataset}.yaml"]
     own = [properties / "overall.yaml", properties / "knowledge.yaml", *files]
-    for key, kinds in types_of([*recboles_files(model), *filter(Path.is_file, own)]).items():
+    for key, option in options_of([*recboles_files(model), *filter(Path.is_file, own)]).items():
         value: Any = convert(options.get(key))
-        wanted = fault(value, kinds)
+        wanted = type_error(value, option)
         if wanted:
             raise ValueError(f"{key} ({_HERE}): {value!r} is not {wanted}")
 
 
-def _check_dataset(options: dict[str, str]) -> None:
-    """Refuse a data set whose folder is not there, unless something may say where to have it."""
+def _check_dataset(options: dict[str, Any]) -> None:
+    """Check that the data set's folder exists, unless an option or a file may say otherwise."""
     dataset = options.get("dataset")
     known = properties_folder() / "dataset" / f"{dataset}.yaml"
     elsewhere = {"config_files", "download", "SCENARIO_FIELD"} & set(options)
@@ -112,5 +123,5 @@ def _check_dataset(options: dict[str, str]) -> None:
         raise missing_dataset(dataset, _folder(options))
 
 
-def _folder(options: dict[str, str]) -> Path:
+def _folder(options: dict[str, Any]) -> Path:
     return Path(options.get("data_path", "dataset/")) / options.get("dataset", "")

@@ -1,4 +1,4 @@
-"""Settings of knowledge that a user wrote and a run would not use: one table, one check."""
+"""Refuse, or warn of, settings of knowledge that have no effect in a run."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def _rows(keys: str, *needs: Need) -> dict[str, tuple[Need, ...]]:
     return dict.fromkeys(keys.split(), needs)
 
 
-#: What every option of knowledge, and every option of a meta level, needs to take effect. All run
-#: with knowledge that a model reads.
+#: The settings that every option of knowledge and of a meta level needs to take effect. All need a
+#: model that reads knowledge, too.
 NEEDS: dict[str, tuple[Need, ...]] = {
     **_rows("knowledge knowledge_seed knowledge_size knowledge_whiten knowledge_features"),
     **_rows("knowledge_path knowledge_build knowledge_chunk_tokens knowledge_keep_prompts"),
@@ -54,7 +54,7 @@ NEEDS: dict[str, tuple[Need, ...]] = {
     **_rows("item_meta_rank item_meta_code_size", _ITEM_LEVEL, _ITEM_KNOWLEDGE),
 }
 
-#: Values that stand for a control in a comparison, whose runs share the settings of the others.
+#: Values of the control runs of a comparison, which share the settings of the other runs.
 CONTROLS: Need = {
     "knowledge": ("random", "none"),
     "use_user_meta": (False,),
@@ -65,7 +65,7 @@ _DEFAULTS = {field.name: field.default for field in fields(KnowledgeOptions)}
 
 
 def settle_knowledge(config: Any, final: dict[str, Any]) -> None:
-    """Let ``llm`` decide ``knowledge`` where no place as strong as its own says what that is.
+    """Set ``knowledge`` from ``llm``, unless a place as strong as that of ``llm`` sets it.
 
     A weaker place that names a kind of knowledge with a language model keeps its kind.
 
@@ -97,15 +97,15 @@ def check_effects(config: Any) -> None:
     """
     kind = _value(config, "knowledge")
     if kind == "none" or not config.uses_knowledge:
-        _warn_of_all(config, kind)
+        _report_unused(config, kind)
         return
     refused = []
     for key in NEEDS:
-        ruling, need = _unmet(config, key)
-        if ruling is None or config.strength_of(key) < config.strength_of(ruling):
+        deciding, need = _unmet(config, key)
+        if deciding is None or config.strength_of(key) < config.strength_of(deciding):
             continue
-        text = _sentence(config, key, ruling, need)
-        shared = key not in _DEFAULTS or _value(config, ruling) in CONTROLS.get(ruling, ())
+        text = _sentence(config, key, deciding, need)
+        shared = key not in _DEFAULTS or _value(config, deciding) in CONTROLS.get(deciding, ())
         if shared or not (key == "llm" or _for_this_run(config, key)):
             getLogger().warning(text)
         else:
@@ -114,8 +114,8 @@ def check_effects(config: Any) -> None:
         raise ConfigError("\n".join(refused))
 
 
-def _warn_of_all(config: Any, kind: str) -> None:
-    """One line on what was written for a run without knowledge."""
+def _report_unused(config: Any, kind: str) -> None:
+    """Log one line on the settings of knowledge that were written for a run without it."""
     of_levels = issubclass(config.model_class, LLM4MSR)
     written = [
         key
@@ -141,7 +141,7 @@ def _warn_of_all(config: Any, kind: str) -> None:
 
 
 def _unmet(config: Any, key: str) -> tuple[str | None, Need]:
-    """The first need of a written setting that is not met, and the setting that decides it."""
+    """Find the first need of a written setting that is not met, and the setting that decides it."""
     if _is_written(config, key):
         for need in NEEDS[key]:
             if not any(_holds(_value(config, other), values) for other, values in need.items()):
@@ -170,18 +170,18 @@ def _value(config: Any, key: str) -> Any:
     return _DEFAULTS.get(key) if value is None else value
 
 
-def _sentence(config: Any, key: str, ruling: str, need: Need) -> str:
-    """What has no effect, what it needs, and what to do."""
+def _sentence(config: Any, key: str, deciding: str, need: Need) -> str:
+    """The message: the setting without effect, what it needs, and the remedy."""
     wanted = " or ".join(
         f"{other}: {' or '.join(map(str, values))}" if values else other
         for other, values in need.items()
     )
-    value, place = _value(config, ruling), config.place_of(ruling)
-    found = f"{ruling} is {value}" + (f" ({place})" if place else "")
+    value, place = _value(config, deciding), config.place_of(deciding)
+    found = f"{deciding} is {value}" + (f" ({place})" if place else "")
     other, values = next(iter(need.items()))
     remedy = f"Set {other} to {values[0]}, or leave {key} out."
     if value is None:  # an option of LLM4MSR, in a run that reads knowledge without it
-        found, remedy = f"{config.model} has no {ruling}", f"Leave {key} out."
+        found, remedy = f"{config.model} has no {deciding}", f"Leave {key} out."
     return (
         f"{key}: {_value(config, key)} ({config.place_of(key)}) has no effect: it needs {wanted}, "
         f"and {found}. {remedy}"

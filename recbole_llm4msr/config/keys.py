@@ -1,4 +1,4 @@
-"""Which configuration keys there are, and the nearest one to a key that is not."""
+"""List the known configuration keys, and find the nearest one to an unknown key."""
 
 from __future__ import annotations
 
@@ -63,8 +63,14 @@ def recboles_files(model: str) -> list[Path]:
     return [file for name in names if (file := RECBOLES_PROPERTIES / name).is_file()]
 
 
+def read_defaults(file: str) -> dict[str, str]:
+    """The default of every key of a yaml file below ``properties``, as it is written there."""
+    text = (properties_folder() / file).read_text(encoding="utf-8")
+    return dict(re.findall(r"^(\w+): *(.*?)(?: +#.*)?$", text, re.MULTILINE))
+
+
 @cache
-def _keys_by_file() -> dict[Path, frozenset[str]]:
+def keys_by_file() -> dict[Path, frozenset[str]]:
     """The keys of every yaml file of RecBole or of this package that sets options."""
     return {
         file: frozenset(_KEY.findall(file.read_text(encoding="utf-8")))
@@ -77,22 +83,22 @@ def _keys_by_file() -> dict[Path, frozenset[str]]:
 @cache
 def known_keys() -> frozenset[str]:
     """Every key that a yaml of RecBole or of this package mentions, or that RecBole reads."""
-    return _READ_WITHOUT_DEFAULT.union(*_keys_by_file().values())
+    return _READ_WITHOUT_DEFAULT.union(*keys_by_file().values())
 
 
 @cache
 def keys_of(model: str) -> frozenset[str]:
     """The known keys without those that are options of other models only.
 
-    Every key of a model that no yaml file is named after, as of one from another package.
+    All known keys for a model without a yaml file, as one of another package.
     """
     names = {model.removeprefix("LLM4MSR_")}
     if model not in names:
         names.add("LLM4MSR")
-    of_models = {file: file.stem for file in _keys_by_file() if file.parent.name == "model"}
+    of_models = {file: file.stem for file in keys_by_file() if file.parent.name == "model"}
     if not names <= set(of_models.values()):
         return known_keys()
-    mine = [keys for file, keys in _keys_by_file().items() if of_models.get(file) in {None, *names}]
+    mine = [keys for file, keys in keys_by_file().items() if of_models.get(file) in {None, *names}]
     return _READ_WITHOUT_DEFAULT.union(*mine)
 
 

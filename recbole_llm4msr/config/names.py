@@ -42,10 +42,10 @@ def recboles_context_models() -> tuple[str, ...]:
 
 
 def check_model(name: str) -> None:
-    """Refuse a name that no model has, whatever would be imported.
+    """Check that a model of this name may exist, without importing models.
 
-    What passes may still be refused by :func:`recbole_llm4msr.get_model`, which knows more; what
-    does not pass gets its message.
+    A name that passes may still be refused by :func:`recbole_llm4msr.get_model`, with the same
+    message.
 
     Raises:
         ValueError: There is no such model; the message names the nearest ones.

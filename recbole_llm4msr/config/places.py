@@ -1,4 +1,4 @@
-"""Where the user wrote the settings of a run, and which of these places is stronger."""
+"""Record where the user wrote each setting of a run, and rank these places."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 
 class WrittenPlaces:
-    """The part of a configuration that knows where its settings were written.
+    """The part of a configuration that records where its settings were written.
 
-    Places are files, ``config_dict`` and ``command line``. What is held are plain values, which a
+    Places are files, ``config_dict`` and ``command line``. All attributes are plain values, which a
     checkpoint may hold too.
     """
 
@@ -17,17 +17,17 @@ class WrittenPlaces:
         self._places: list[str] = []  # those places, the weakest first
 
     def add_place(self, place: str, keys: Iterable[str]) -> None:
-        """Note that ``place``, stronger than those before, holds ``keys``."""
+        """Record that ``place``, stronger than those before, sets ``keys``."""
         self._places.append(place)
         self._sources.update(dict.fromkeys(keys, place))
 
     def add_weakest_place(self, place: str, keys: Iterable[str]) -> None:
-        """Note that ``place``, weaker than those before, holds ``keys``."""
+        """Record that ``place``, weaker than those before, sets ``keys``."""
         self._places.insert(0, place)
         self._sources = dict.fromkeys(keys, place) | self._sources
 
     def written_as(self, key: str, other: str) -> None:
-        """Let ``key`` count as written where ``other`` is, which decides its value."""
+        """Record that ``key`` was written where ``other`` is, which decides its value."""
         self._sources[key] = self._sources[other]
 
     def place_of(self, key: str) -> str | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import recbole.data
 from recbole.data.dataset import Dataset
 
+from recbole_llm4msr.compat import copy_config
 from recbole_llm4msr.data.dataset import MultiScenarioDataset
 from recbole_llm4msr.util.missing_dataset import missing_dataset
 
@@ -26,9 +27,10 @@ def create_dataset(config) -> Dataset:
             "dataset_save_path: a saved data set with scenarios is not read again; dataset_cache "
             "caches what has been read"
         )
-    # A checkpoint's configuration lists fields that knowledge added; no file has them.
-    added = config["KNOWLEDGE_FIELDS"] or ()
-    config["numerical_features"] = [f for f in config["numerical_features"] if f not in added]
+    added = config.knowledge_fields
+    if added:  # to the splits, later; no file has them
+        read = [field for field in config["numerical_features"] if field not in added]
+        config = copy_config(config, numerical_features=read)
     dataset = MultiScenarioDataset(config)
     if config["save_dataset"]:
         dataset.save()

@@ -14,6 +14,7 @@ from recbole.utils import FeatureSource, FeatureType
 from recbole_llm4msr.data.cache import DatasetCache
 from recbole_llm4msr.data.encoded import EncodedDataset
 from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
+from recbole_llm4msr.data.knowledge_vectors import KnowledgeVectors
 from recbole_llm4msr.data.labels import check_labels
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
 from recbole_llm4msr.data.vocabulary import TokenIds
@@ -28,15 +29,15 @@ class MultiScenarioDataset(EncodedDataset):
 
     Attributes:
         scenario_field: Name of the scenario field, ``None`` for a data set without scenarios.
-        knowledge: The knowledge that :func:`recbole_llm4msr.data_preparation` made for the training
-            split, or ``None``.
+        knowledge: Vectors for the training split, which :meth:`set_knowledge` puts here and a
+            model made on the split reads; ``None`` for the other splits and without knowledge.
 
     Raises:
         ScenarioError: There is no scenario field, or a row without a scenario.
         ValueError: A file cannot be read; see :class:`EncodedDataset`.
     """
 
-    knowledge = None
+    knowledge: KnowledgeVectors | None = None
     _times: torch.Tensor | None = None
 
     #: Names and descriptions of the scenarios.
@@ -208,7 +209,11 @@ class MultiScenarioDataset(EncodedDataset):
         """A sentence on every scenario, in id order, empty where there is none."""
         return [self.names.descriptions.get(token, "") for token in self.scenario_tokens]
 
-    # -- for prompts -------------------------------------------------------------------------------
+    # -- knowledge -------------------------------------------------------------------------------
+
+    def set_knowledge(self, knowledge: KnowledgeVectors | None) -> None:
+        """Set the knowledge that a model made on this split reads (``Model(config, dataset)``)."""
+        self.knowledge = knowledge
 
     def raw_tokens(self, field: str, ids: np.ndarray) -> pl.Series:
         """Raw tokens of the ids of a field, as a column of strings; null for the padding id."""

@@ -9,7 +9,7 @@ import polars as pl
 from recbole.evaluator.collector import DataStruct
 
 from recbole_llm4msr.data import MultiScenarioDataset
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 
 def save_predictions(
@@ -41,5 +41,5 @@ def save_predictions(
             "train_rows": seen[rows.get("data.user").numpy()],
         }
     )
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         frame.write_parquet(temporary)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
 from recbole_llm4msr.data.history import field_names
@@ -118,10 +118,6 @@ class KnowledgeOptions:
                 "knowledge: endpoint needs endpoint_url, for example "
                 "--endpoint_url=http://localhost:8000/v1"
             )
-
-    def as_dict(self) -> dict[str, Any]:
-        """All options as plain values, for a manifest."""
-        return asdict(self)
 
 
 def knowledge_of_llm(endpoint_url: str | None) -> str:

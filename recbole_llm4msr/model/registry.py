@@ -42,7 +42,7 @@ def register_backbone(
 
 def add_model(model: type) -> None:
     """Add one model class under its name, without its LLM4MSR form, and call the listeners."""
-    compat.publish_model(model)
+    compat.add_model_to_recbole(model)
     _models[model.__name__] = model
     for listener in _listeners:
         listener(model)

@@ -1,9 +1,9 @@
-"""RecBole and torch are imported when something of them is asked for, and then all at once.
+"""Import RecBole and torch lazily: at the first use of either, and then all at once.
 
 ``--help``, or an error about the arguments, needs neither. So ``import recbole_llm4msr`` only sets
 up a watch: the first import of a submodule of RecBole, or of a module of this package that needs
-RecBole, is preceded by :func:`activate`, which makes RecBole run on today's stack and tells it of
-our models. Whoever imports ``recbole.quick_start`` after this package finds it so.
+RecBole, is preceded by :func:`activate`, which patches RecBole and registers our models with it, so
+that ``recbole.quick_start`` knows them when it is imported after this package.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from types import ModuleType
 
 _HERE = "recbole_llm4msr"
 
-#: Modules of this package that need nothing of RecBole but its yaml files.
+#: Modules of this package that use only the yaml files of RecBole.
 _LIGHT = frozenset(
     f"{_HERE}.{name}"
     for name in (
@@ -24,13 +24,20 @@ _LIGHT = frozenset(
         "cli",
         "cli.benchmark",
         "cli.errors",
+        "cli.knowledge",
         "cli.main",
         "config",
         "config.command_line",
         "config.early",
         "config.keys",
         "config.names",
-        "config.types",
+        "config.schema",
+        "config.schema.backbones",
+        "config.schema.knowledge",
+        "config.schema.llm4msr",
+        "config.schema.option",
+        "config.schema.run",
+        "config.value_types",
         "properties",
         "pipeline",
         "pipeline.activation",
@@ -42,7 +49,7 @@ _LIGHT = frozenset(
 
 
 class _Loaded(Loader):
-    """Hands out a module that :func:`activate` has imported while it was being looked for.
+    """Returns a module that :func:`activate` imported while Python was looking for it.
 
     Python would run its file again: what is in ``sys.modules`` by then is loaded by its own
     ``__spec__``, so that this one has to stand there until it is.
@@ -59,7 +66,7 @@ class _Loaded(Loader):
 
 
 class _Watch(MetaPathFinder):
-    """Stands before Python's own finders until something of RecBole is imported."""
+    """Import hook before Python's own finders until something of RecBole is imported."""
 
     def find_spec(self, name: str, path=None, target=None) -> ModuleSpec | None:
         package, _, rest = name.partition(".")
@@ -77,7 +84,7 @@ _watch = _Watch()
 
 
 def watch() -> None:
-    """Wait for the first import that needs RecBole; where there has been one, wait no longer."""
+    """Install the import hook; activate at once where RecBole is imported already."""
     sys.meta_path.insert(0, _watch)
     if any(name.startswith("recbole.") for name in sys.modules):
         activate()
@@ -89,14 +96,14 @@ def activated() -> bool:
 
 
 def activate() -> None:
-    """Import RecBole, repaired, and hand our models to it. Safe to call again."""
+    """Import RecBole, apply the patches and register our models. Safe to call again."""
     if activated():
         return
     sys.meta_path.remove(_watch)
     try:
         compat = importlib.import_module(f"{_HERE}.compat")
         compat.apply()
-        importlib.import_module(f"{_HERE}.pipeline.registration").publish()
+        importlib.import_module(f"{_HERE}.pipeline.registration").register_with_recbole()
     except BaseException:  # the next import tries again, and fails the same way
         sys.meta_path.insert(0, _watch)
         raise

@@ -1,4 +1,4 @@
-"""Loaders for training and evaluation, with knowledge made on the way where a model uses it."""
+"""Split a data set into loaders, and make the knowledge that the model reads."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from recbole_llm4msr.data import MultiScenarioDataset
 from recbole_llm4msr.data.loading.packed import PackedLoader, can_pack
 from recbole_llm4msr.data.loading.scenario_sampler import with_scenario_sampling
 from recbole_llm4msr.knowledge import prepare_knowledge
+from recbole_llm4msr.knowledge.vectors.features import attach_features
 from recbole_llm4msr.model import LLM4MSR, backbone_of
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 
 
 def data_preparation(config, dataset: Dataset) -> tuple:
-    """RecBole's three loaders; for a model that uses knowledge, the training split carries it.
+    """Make the loaders of training, validation and test rows.
 
-    The knowledge is made here, from the rows of the training split, so that building a model needs
-    nothing more. ``train_data.dataset.knowledge`` holds it afterwards.
+    For a model that reads knowledge it is made here, from the rows of the training split, and set
+    as ``train_data.dataset.knowledge``, where the model finds it.
 
     Returns:
         ``(train_data, valid_data, test_data)``; the first draws its rows as ``scenario_sampling``
@@ -49,7 +50,7 @@ def data_preparation(config, dataset: Dataset) -> tuple:
 
 
 def _packed(config, loaders: Sequence) -> tuple:
-    """The loaders that can be, packed (``packed_loader``), in the order that options ask for."""
+    """Pack the loaders that can be packed (``packed_loader``), in the order the options ask for."""
     packs = [config["packed_loader"] and can_pack(loader) for loader in loaders]
     by_user = issubclass(config.model_class, LLM4MSR) and config["meta_plan"] != "rows"
     options = {"by_user": by_user, **_blocks(config, loaders[0], packs[0])}
@@ -60,10 +61,10 @@ def _packed(config, loaders: Sequence) -> tuple:
 
 
 def _blocks(config, train, is_packed: bool) -> dict[str, Any]:
-    """What ``user_block_size`` says of the order of the training rows."""
+    """Options of the packed training loader for ``user_block_size``."""
     size = 1 if config["user_block_size"] is None else config["user_block_size"]
     if not isinstance(size, int) or size < 1:
-        raise ValueError(f"user_block_size: {size!r} is no number of rows")
+        raise ValueError(f"user_block_size: {size!r} is not a number of rows")
     if size == 1:
         return {}
     if not (is_packed and type(train.sampler) is RandomSampler):
@@ -78,36 +79,34 @@ def _blocks(config, train, is_packed: bool) -> dict[str, Any]:
 
 
 def attach_knowledge(config, splits: Sequence[MultiScenarioDataset]) -> None:
-    """Make or re-use the knowledge of the training split, and put it where the model finds it.
+    """Make or re-use the knowledge of the training split, and set it there.
 
     Args:
         config: Configuration; ``knowledge_features`` also makes plain features of the vectors.
         splits: The training split, then the others.
     """
     train, *others = splits
-    train.knowledge = prepare_knowledge(config, train.training_history())
-    if train.knowledge is None:
+    knowledge = prepare_knowledge(config, train.training_history())
+    train.set_knowledge(knowledge)
+    if knowledge is None:
         train.logger.info("Knowledge: none, so the model runs without it.")
         return
-    train.logger.info(train.knowledge.summary)
-    width = train.knowledge.user.shape[1]
+    train.logger.info(knowledge.summary)
+    width = knowledge.user.shape[1]
     if config.place_of("knowledge_size") and width < config["knowledge_size"]:
         train.logger.warning(
             f"knowledge_size: {config['knowledge_size']} is more than the data has; the vectors "
             f"are {width} wide"
         )
-    if train.knowledge.item is not None and train.knowledge.train_index is None:
+    if knowledge.item is not None and knowledge.train_index is None:
         train.logger.warning(
             "item_knowledge without cross-fitting: a training row's item stands in its own user's "
             "prompt, and the model learns to recognise it. Set knowledge_folds to 5."
         )
-    if train.knowledge.train_index is not None:
-        train.inter_feat.update(Interaction({KNOWLEDGE_INDEX: train.knowledge.train_index}))
+    if knowledge.train_index is not None:
+        train.inter_feat.update(Interaction({KNOWLEDGE_INDEX: knowledge.train_index}))
     if config["knowledge_features"]:
-        from recbole_llm4msr.knowledge.vectors.features import (
-            attach_features,  # brings scikit-learn
-        )
-
-        config["KNOWLEDGE_FIELDS"] = attach_features(
-            train, others, train.knowledge, config["knowledge_features"], config["knowledge_seed"]
-        )
+        spec, seed = config["knowledge_features"], config["knowledge_seed"]
+        attach_features(train, others, knowledge, spec, seed)
+        for split in splits:
+            split.config = config  # which has the new fields among its numerical_features

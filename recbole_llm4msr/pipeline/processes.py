@@ -1,4 +1,4 @@
-"""Starting the processes of one run.
+"""Start the processes of one distributed run.
 
 RecBole 1.2.1's launcher forgets ``saved``, writes its settings into the caller's dict, and waits
 for the processes before it reads the result, for ever if that is larger than a pipe.
@@ -12,12 +12,12 @@ from typing import Any
 from torch import multiprocessing
 
 
-def in_processes(
+def run_processes(
     worker: Callable[..., None],
     arguments: tuple,
     settings: dict[str, Any] | None,
+    options: dict[str, Any],
     *,
-    saved: bool,
     nproc: int = 1,
     world_size: int = -1,
     ip: str = "localhost",
@@ -27,11 +27,11 @@ def in_processes(
     """Run ``worker`` in ``nproc`` processes of this machine, among ``world_size``.
 
     Args:
-        worker: Called as ``worker(rank, *arguments, options)``; ``options`` holds ``config_dict``,
-            ``saved`` and ``queue``, into which one of the processes puts the result.
+        worker: Called as ``worker(rank, *arguments, options)``; ``config_dict`` is added to the
+            options, and ``queue``, into which one of the processes puts the result.
         arguments: Model, data set and configuration files.
         settings: Configuration; where the processes find each other is added to it.
-        saved: Whether the best model is saved.
+        options: Further options of the worker: ``saved`` and ``command_line``.
         nproc: Processes of this machine.
         world_size: Processes of all machines; -1 where this one is alone.
         ip: Address of the machine of the first process.
@@ -52,7 +52,7 @@ def in_processes(
         "nproc": nproc,
         "offset": group_offset,
     }
-    options = {"config_dict": {**(settings or {}), **where}, "saved": saved, "queue": queue}
+    options = {**options, "config_dict": {**(settings or {}), **where}, "queue": queue}
     processes = multiprocessing.spawn(worker, args=(*arguments, options), nprocs=nproc, join=False)
     result, done = None, False
     while not done:

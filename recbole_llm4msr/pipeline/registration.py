@@ -1,4 +1,4 @@
-"""Making RecBole's own entry points serve our models too."""
+"""Register our models, data set and trainer with RecBole's own entry points."""
 
 from __future__ import annotations
 
@@ -13,19 +13,21 @@ from recbole_llm4msr.config import Config
 from recbole_llm4msr.data import MultiScenarioDataset, create_dataset
 from recbole_llm4msr.model import registered_models
 from recbole_llm4msr.model.registry import on_register
+from recbole_llm4msr.pipeline.experiment import run_experiment_process
 from recbole_llm4msr.pipeline.preparation import data_preparation
-from recbole_llm4msr.quick_start import run_recboles
 from recbole_llm4msr.training.trainer import MultiScenarioTrainer
 
-#: RecBole's own objective of tuning, which finds all else by the names that are replaced here.
+#: RecBole's own objective of tuning; it looks up the names that are replaced here.
 _RECBOLES_OBJECTIVE = recbole.quick_start.objective_function
 
 
-def publish() -> None:
-    """Hand our models, their data sets and trainers to RecBole. Safe to call again."""
+def register_with_recbole() -> None:
+    """Register our models, their data sets and trainers with RecBole. Safe to call again."""
     compat.allow_classes(Config)
     models = registered_models()
-    on_register(lambda m: compat.publish_companions(m, MultiScenarioDataset, MultiScenarioTrainer))
+    on_register(
+        lambda m: compat.add_companions_to_recbole(m, MultiScenarioDataset, MultiScenarioTrainer)
+    )
     plain = recbole.config.Config
 
     def config_of(model: Any = None, dataset: Any = None, *args: Any, **kwargs: Any):
@@ -41,7 +43,9 @@ def publish() -> None:
         own = isinstance(config, Config)
         return (data_preparation if own else recbole.data.data_preparation)(config, dataset)
 
-    compat.publish_quick_start(config_of, create_dataset, prepare, run_recboles, recboles_objective)
+    compat.replace_quick_start_names(
+        config_of, create_dataset, prepare, run_experiment_process, recboles_objective
+    )
 
 
 def recboles_objective(

@@ -1,4 +1,4 @@
-"""The end of a run: one table for people, one JSON file for programs."""
+"""Write the result of a run: a table on the terminal, and ``result_json``."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ import math
 import platform
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
+from logging import getLogger
 from pathlib import Path
 from typing import Any
 
+from recbole.data.dataset import Dataset
 from recbole.utils import EvaluatorType
 from rich.console import Console
 from rich.table import Table
 
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "numpy", "pandas", "polars", "scikit-learn")
 
 
 @dataclass(frozen=True)
-class Course:
-    """How a training went: what a result says besides its metrics."""
+class TrainingSummary:
+    """Epochs, validation curve and number of parameters: what a result holds besides metrics."""
 
     epochs: int
     #: ``valid_metric`` at each evaluation; not every trainer of RecBole's keeps it.
@@ -29,13 +31,27 @@ class Course:
     parameters: int
 
     @classmethod
-    def of(cls, trainer: Any) -> Course:
-        """The course that a trainer has behind it."""
+    def of(cls, trainer: Any) -> TrainingSummary:
+        """Summarise the training that a trainer has done."""
         parameters = sum(p.numel() for p in trainer.model.parameters())
         return cls(len(trainer.train_loss_dict), getattr(trainer, "valid_curve", []), parameters)
 
 
-def print_table(config, dataset, result: dict[str, Any], phases: dict, course: Course) -> None:
+def write_outputs(config, trainer, test: Dataset, result: dict[str, Any], phases: dict) -> None:
+    """Print the table (log the result of a model without scenarios), and write ``result_json``."""
+    training = TrainingSummary.of(trainer)
+    if config.multi_scenario:
+        print_table(config, test, result, phases, training)
+    else:
+        getLogger().info(f"best valid: {result['best_valid_result']}")
+        getLogger().info(f"test result: {result['test_result']}")
+    if config["result_json"]:
+        write_json(Path(config["result_json"]), config, result, phases, training)
+
+
+def print_table(
+    config, dataset, result: dict[str, Any], phases: dict, training: TrainingSummary
+) -> None:
     """Print AUC, LogLoss and whatever else was measured, a scenario a line, then mean and overall.
 
     Metrics of rankings (``recall@10``) are there for all rows only.
@@ -45,7 +61,7 @@ def print_table(config, dataset, result: dict[str, Any], phases: dict, course: C
         dataset: Knows the scenarios' tokens and names.
         result: RecBole's result dict.
         phases: Seconds by phase.
-        course: How many epochs were trained.
+        training: How many epochs were trained.
     """
     if config["eval_type"] == EvaluatorType.RANKING:
         metrics, scenarios = list(result["test_result"] or ()), []
@@ -69,7 +85,7 @@ def print_table(config, dataset, result: dict[str, Any], phases: dict, course: C
         if name != token:
             console.print(f"{token}: {name}")
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in phases.items())
-    console.print(f"epochs: {course.epochs}; {seconds}", soft_wrap=True)
+    console.print(f"epochs: {training.epochs}; {seconds}", soft_wrap=True)
 
 
 def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]:
@@ -84,7 +100,9 @@ def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]
     return cells
 
 
-def write_json(path: Path, config, result: dict[str, Any], phases: dict, course: Course) -> None:
+def write_json(
+    path: Path, config, result: dict[str, Any], phases: dict, training: TrainingSummary
+) -> None:
     """Write the result with what is needed to repeat it; the file appears complete or not at all.
 
     NaN (a scenario with one class) becomes ``null``, which JSON can hold.
@@ -93,13 +111,13 @@ def write_json(path: Path, config, result: dict[str, Any], phases: dict, course:
         "model": config["model"],
         "dataset": config["dataset"],
         "seed": config["seed"],
-        **asdict(course),
+        **asdict(training),
         **result,
         "seconds": dict(phases),
         "versions": {"python": platform.python_version(), **_versions()},
         "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
     }
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(_without_nan(content), indent=1) + "\n", encoding="utf-8")
 
 

@@ -30,7 +30,7 @@ from recbole_llm4msr.training.optim.hybrid import (
     hybrid,
     make_tables_sparse,
 )
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
 
 
@@ -198,7 +198,7 @@ class ScenarioTrainerMixin:
             self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
             self._unwritten_file = None
         path = kwargs.pop("saved_model_file", self.saved_model_file)
-        with whole_file(path) as temporary:  # RecBole writes in rank 0 only
+        with atomic_write(path) as temporary:  # RecBole writes in rank 0 only
             super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
         if self.distributed:  # no process reads the file before it is complete
             torch.distributed.barrier()

@@ -1,1 +1,1 @@
-"""Files written atomically."""
+"""Helpers that know nothing of recommenders: atomic files, collectives, hashes, versions."""

@@ -1,4 +1,4 @@
-"""Files that appear complete or not at all."""
+"""Write files atomically: a reader sees the complete file or none."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Give a temporary place to write to; what is there at the end gets its name in one step.
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path to write to, which is renamed to ``path`` when the block ends.
 
-    Where writing fails, or writes nothing, ``path`` is left as it was. The folder is made. What was
-    written is on the disk before it gets its name, so that a machine that dies leaves no half file.
+    Where the block fails, or writes nothing, ``path`` is left as it was. The folder is made. The
+    data is flushed to the disk before the rename, so that a crash leaves no partial file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Values shared by the processes of a run.
+"""Broadcast, sum and gather values over the processes of a distributed run.
 
 RecBole 1.2.1 averages metrics over the processes, which is not an AUC; with these functions scores
 are gathered before any metric is computed.
@@ -18,22 +18,22 @@ from recbole_llm4msr.util.compiler import untraced
 
 
 def before_process_group() -> None:
-    """Import what must not be imported while there is a process group; call it before there is one.
+    """Import ``torch.distributed.nn`` before the process group is initialised.
 
-    The functions of ``torch.distributed.nn`` take the process group there is as a default. Imported
-    later, with torch's compiler, they would keep ours alive, and gloo's threads abort a process
-    that ends before they do. A run of one process imports it with the compiler, if at all.
+    Its functions take the current process group as a default argument. Imported later, with torch's
+    compiler, they would keep that group alive, and gloo's threads abort a process that ends before
+    they do. A run of one process imports it with the compiler, if at all.
     """
     importlib.import_module("torch.distributed.nn.functional")
 
 
 def of_first_process(value: Any) -> Any:
-    """What the first process has, in every process; without others, the value as it is."""
+    """Broadcast the value of rank 0 to all processes; a single process keeps its own."""
     return _broadcast(value) if distributed.is_initialized() else value
 
 
 def sum_of_processes(tensor: torch.Tensor) -> torch.Tensor:
-    """The sum over all processes, in place; without others, the tensor as it is."""
+    """Sum a tensor over all processes, in place; a single process keeps its own."""
     return _sum(tensor) if distributed.is_initialized() else tensor
 
 
@@ -52,7 +52,7 @@ def _sum(tensor: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def first_process_first(config) -> Iterator[None]:
-    """Let the first process of every host do something alone, and the others find it done."""
+    """Run the block in the first process of every host before the others run it."""
     if not config["single_spec"] and config["local_rank"] != 0:
         distributed.barrier()
     yield
@@ -61,7 +61,7 @@ def first_process_first(config) -> Iterator[None]:
 
 
 def gather_rows(rows: torch.Tensor) -> list[torch.Tensor]:
-    """Tensors of all processes, whose numbers of rows may differ, in the order of the ranks."""
+    """Gather the tensors of all processes in rank order; their numbers of rows may differ."""
     world = distributed.get_world_size()
     sizes = [torch.zeros(1, dtype=torch.int64, device=rows.device) for _ in range(world)]
     distributed.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
@@ -74,7 +74,7 @@ def gather_rows(rows: torch.Tensor) -> list[torch.Tensor]:
 
 
 def gather_split(rows: torch.Tensor, total: int) -> torch.Tensor:
-    """All rows of a split of which every process has seen its share, in the split's order.
+    """Gather the rows that a distributed sampler dealt out, in the order of the split.
 
     torch's distributed sampler deals rows out in turn and repeats some of the first ones, so that
     all processes get equally many; the repeated ones are dropped.

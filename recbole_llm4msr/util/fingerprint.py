@@ -1,4 +1,4 @@
-"""Fingerprints of plain values."""
+"""Hash plain values (SHA-256 of their JSON)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""RecBole itself: it is installed by a command of its own, and here is what says so.
+"""Check that RecBole 1.2.1 is installed, and name the command that installs it.
 
-The ray that RecBole 1.2.1 requires has no build for Python 3.12 and later, so that RecBole is no
-requirement of this package which pip could follow.
+The ray that RecBole 1.2.1 requires has no build for Python 3.12 and later, so that RecBole cannot
+be a requirement of this package that pip resolves.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ COMMAND = f"pip install --no-deps recbole=={VERSION}"
 
 
 def check_recbole() -> None:
-    """Refuse to go on without the RecBole that this package is made for.
+    """Raise an error where RecBole is missing or of another version.
 
     Importing ``recbole`` costs nothing: it is its submodules that bring torch.
 

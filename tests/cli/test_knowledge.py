@@ -71,7 +71,7 @@ def test_build_inspect_list_verify_export_on_real_data(run, tmp_path):
     [
         (["build", "--dataset=ml-100k", "--knowlege_size=3"], "did you mean knowledge_size"),
         (["build", "--dataset=ml-100k", "--knowledge=none"], "makes nothing"),
-        (["build", "--dataset=ml-100k", "--knowledge=lsa", "stray"], "'stray' is no option"),
+        (["build", "--dataset=ml-100k", "--knowledge=lsa", "stray"], "'stray' is not an option"),
         (["build", "--dataset=ml-100k", "--llm=nobody/nothing"], "--knowledge=lsa"),
         (["list"], "--store FOLDER or --dataset NAME"),
         (["verify", "--store=missing"], "no such folder"),

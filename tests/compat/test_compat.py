@@ -77,10 +77,10 @@ def test_numpy_names_that_exist_are_left_alone() -> None:
     ids=repr,
 )
 def test_rows_of_an_interaction_are_recboles(index) -> None:
-    from recbole_llm4msr.compat.quick_rows import RECBOLES
+    from recbole_llm4msr.compat.interaction_rows import RECBOLE_GETITEM
 
     rows = Interaction({"id": torch.arange(8), "words": torch.rand(8, 3)})
-    ours, theirs = rows[index], RECBOLES(rows, index)
+    ours, theirs = rows[index], RECBOLE_GETITEM(rows, index)
     for name in rows.interaction:
         assert torch.equal(ours[name], theirs[name])
         assert ours[name].dtype == theirs[name].dtype

@@ -134,7 +134,7 @@ RANKED = {"metrics": ["Recall"], "valid_metric": "Recall@10"}
         ({"metrics": ["AUX"]}, "no metric 'aux'; did you mean auc"),
         ({"valid_metric": "RMSE"}, "not among the metrics"),
         ({"SCENARIO_FIELD": None}, "needs scenarios"),
-        ({"data_path": None}, "data_path: None is no folder"),
+        ({"data_path": None}, "data_path: None is not a folder"),
         ({**RANKED, "eval_args": {"mode": "full"}}, "mode full .* no scenario; rank against sampl"),
         ({"metrics": ["AUC", "Recall"]}, "both of rankings and of rows"),
         (RANKED, "rank items, and mode labeled has rows with labels"),
@@ -230,3 +230,14 @@ def test_ml_100k_is_read_from_data_path_where_that_has_it(tmp_path, caplog, comm
     config = Config("STAR", "ml-100k", None, {"data_path": str(tmp_path)})
     assert config["data_path"] == str(tmp_path / "ml-100k")
     assert caplog.text == ""
+
+
+def test_a_command_line_that_is_passed_stands_for_sys_argv(command_line) -> None:
+    command_line("--epochs=3", "--seed=7")
+    assert Config("STAR", "ml-100k")["epochs"] == 3
+    config = Config("STAR", "ml-100k", None, {"epochs": 4}, command_line=["--epochs", "5"])
+    assert (config["epochs"], config["seed"]) == (5, 2020)
+    assert config.place_of("epochs") == "command line"
+    assert Config("STAR", "ml-100k", None, {"epochs": 4}, command_line=[])["epochs"] == 4
+    with pytest.raises(ConfigError, match="'stray' is not an option"):
+        Config("STAR", "ml-100k", command_line=["stray"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 import os
@@ -15,7 +16,16 @@ import pytest
 import torch
 
 import recbole_llm4msr
-from recbole_llm4msr import CheckpointError, load_data_and_model, objective_function, run
+from recbole_llm4msr import (
+    CheckpointError,
+    Config,
+    create_dataset,
+    data_preparation,
+    get_model,
+    load_data_and_model,
+    objective_function,
+    run,
+)
 from tests.toy import toy_settings
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]
@@ -163,7 +173,7 @@ def test_command_trains_from_another_folder_and_prints_the_table(toy, tmp_path) 
         (["--model=STAR", "--dataset=toy", "--SCENARIO_FIELD=domain"], "no field 'domain'"),
         (["--model=STAR"], "--dataset missing"),
         (["--model=STAR", "--dataset=toy", "--config_files=none.yaml"], "none.yaml: there is no"),
-        (["--model=STAR", "--dataset=toy", "stray"], "'stray' is no option"),
+        (["--model=STAR", "--dataset=toy", "stray"], "'stray' is not an option"),
         (["--model=STAR", "--dataset=toy", "--result_json=toy"], "toy is a folder"),
         (
             [
@@ -235,3 +245,18 @@ def test_a_wider_knowledge_size_than_the_data_has_is_warned_of(toy, tmp_path, ca
     caplog.clear()
     run("LLM4MSR_STAR", "toy", config_dict={**settings, "knowledge_size": 4})
     assert "knowledge_size" not in said()
+
+
+@pytest.mark.parametrize("spec", ["pca:3", "kmeans:4"])
+def test_preparing_data_and_knowledge_leaves_the_configuration_as_it_was(
+    toy, tmp_path, spec
+) -> None:
+    settings = toy_settings(tmp_path, knowledge="lsa", knowledge_features=spec)
+    config = Config("DeepFM", "toy", None, settings)
+    before = copy.deepcopy(config.final_config_dict)
+    loaders = data_preparation(config, create_dataset(config))
+    get_model("DeepFM")(config, loaders[0].dataset)
+    assert config.final_config_dict == before
+    assert all(loader.dataset.config is config for loader in loaders)
+    assert loaders[0].dataset.knowledge is not None
+    assert [loader.dataset.knowledge for loader in loaders[1:]] == [None, None]

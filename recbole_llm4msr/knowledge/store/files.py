@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,7 +21,7 @@ def write_atomically(path: Path, content: bytes) -> None:
         KnowledgeError: The disk is full or the folder cannot be written; no partial file is left.
     """
     try:
-        with whole_file(path) as temporary:
+        with atomic_write(path) as temporary:
             temporary.write_bytes(content)
     except OSError as error:
         raise KnowledgeError(

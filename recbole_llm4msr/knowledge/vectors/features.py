@@ -10,7 +10,6 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 from recbole.utils import FeatureSource, FeatureType
-from sklearn.cluster import MiniBatchKMeans
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
@@ -32,6 +31,14 @@ def parse_features(spec: str) -> tuple[str, int]:
     return match[1], int(match[2])
 
 
+def numerical_fields(spec: str) -> list[str]:
+    """Names of the float fields of ``knowledge_features``; none where it is not ``pca:N``."""
+    match = SPEC.fullmatch(str(spec).strip())
+    if match is None or match[1] != "pca":
+        return []
+    return [f"{FIELD}_{n}" for n in range(int(match[2]))]
+
+
 def knowledge_fields(knowledge: Knowledge, spec: str, seed: int) -> dict[str, np.ndarray]:
     """Return the columns of ``knowledge_features``, one value per row of ``knowledge.user``.
 
@@ -50,7 +57,9 @@ def knowledge_fields(knowledge: Knowledge, spec: str, seed: int) -> dict[str, np
         has = "components; raise knowledge_size" if kind == "pca" else "users of their own"
         raise KnowledgeError(f"knowledge_features: {spec} is more than the {most} {has}")
     if kind == "pca":
-        return {f"{FIELD}_{n}": vectors[:, n].copy() for n in range(number)}
+        return {name: vectors[:, n].copy() for n, name in enumerate(numerical_fields(spec))}
+    from sklearn.cluster import MiniBatchKMeans  # a second of imports
+
     means = MiniBatchKMeans(number, random_state=seed, n_init=3).fit(own)
     cluster = means.predict(vectors).astype(np.int64) + 1
     cluster[0] = 0
@@ -103,9 +112,6 @@ def _declare(split: Any, name: str, values: np.ndarray, by_user: bool) -> None:
         return
     split.set_field_property(name, FeatureType.FLOAT, source, 1)
     split.field2bucketnum[name] = 2  # RecBole's size of a number that is not put into buckets
-    numerical = split.config["numerical_features"]
-    if name not in numerical:
-        split.config["numerical_features"] = [*numerical, name]
 
 
 def _column(values: np.ndarray) -> torch.Tensor:

@@ -76,7 +76,7 @@ class LLM4MSR(AbstractRecommender):
         self.in_blocks = (config["user_block_size"] or 1) > 1
         #: Whether finding the users of a shuffled training batch may save time.
         self.sorts_users = config["meta_rank"] == "full" and bool(config["use_user_meta"])
-        knowledge = getattr(dataset, "knowledge", None)
+        knowledge = dataset.knowledge
         if knowledge is None and reads_knowledge(config) and config["knowledge"] != "none":
             raise ValueError(
                 f"{type(self).__name__} needs knowledge, and this data set has none. Make the "

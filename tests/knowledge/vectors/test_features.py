@@ -49,6 +49,7 @@ def test_deepfm_learns_from_it_on_real_data(spec, folds, tmp_path, monkeypatch):
         "knowledge_path": str(tmp_path / "store"),
         "knowledge_size": 8,
         "knowledge_folds": folds,
+        "knowledge_features": spec,
         "show_progress": False,
     }
     config = ours.Config("DeepFM", "ml-100k", config_dict=settings)

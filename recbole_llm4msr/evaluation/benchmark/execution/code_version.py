@@ -7,11 +7,10 @@ import subprocess
 from functools import cache
 from pathlib import Path
 
-import recbole_llm4msr
 from recbole_llm4msr.config import properties_folder
 
 #: Folder of this package, installed or in a checkout.
-PACKAGE = Path(recbole_llm4msr.__file__).parent
+PACKAGE = Path(__file__).parents[3]
 
 #: Modules that no run imports, so that a change of theirs changes no result.
 _NOT_IN_RUNS = ("evaluation/benchmark/", "cli/benchmark.py")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recbole_llm4msr.evaluation.benchmark.report.plots import Plot, Points
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -62,7 +62,7 @@ def _error_bars(group: Points) -> list[list[float]] | None:
 
 def write_png(figure: Figure, path: Path) -> None:
     """Write a figure as PNG."""
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         figure.savefig(temporary, format="png", dpi=120)
 
 
@@ -73,5 +73,5 @@ def write_html(figure: Figure, title: str, path: Path) -> None:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]  # without the declarations of an XML file
     page = f'<!DOCTYPE html>\n<meta charset="utf-8">\n<title>{html.escape(title)}</title>\n{svg}'
-    with whole_file(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8")

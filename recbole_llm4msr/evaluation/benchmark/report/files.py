@@ -21,7 +21,7 @@ from recbole_llm4msr.evaluation.benchmark.statistics import (
     group_by_activity,
     metrics_of,
 )
-from recbole_llm4msr.util.atomic_files import whole_file
+from recbole_llm4msr.util.atomic_files import atomic_write
 
 NOTE = """
 Mean ± sample deviation over seeds of the test metric; the best of a column is bold. *difference*
@@ -86,7 +86,7 @@ def _write_tables(
         texts[f"{name}.csv"] = frame(comparison).to_csv(index=False)
     texts["tables.md"] = "\n".join([f"# {runs[0].dataset}", NOTE, *sections])
     for name, text in texts.items():
-        with whole_file(folder / name) as temporary:
+        with atomic_write(folder / name) as temporary:
             temporary.write_text(text, encoding="utf-8")
     return [folder / name for name in texts]
 

@@ -1,11 +1,11 @@
-"""RecBole's data set without warnings that its user can do nothing about.
+"""Hide warnings of RecBole's data set that its user cannot act on.
 
 What:     pandas' ``FutureWarning`` about ``feat[field].fillna(..., inplace=True)`` and
           ``Series.agg(len)``, and torch's about ``FloatTensor(value.tolist())``, all in
           ``recbole.data.dataset.dataset`` (1.2.1).
 Why:      the first two are about pandas 3, which is not installed beside this package
-          (`setup.cfg`), the last about some time; they are shown to everyone who trains on a data
-          set for the first time.
+          (`setup.cfg`), the last about some milliseconds; everyone who reads a data set for the
+          first time would see them.
 When not: other warnings, and those about any other module, are shown as before.
 """
 
@@ -22,7 +22,7 @@ _HIDDEN = (
 )
 
 
-def hide_warnings_about_recboles_data() -> None:
-    """Hide these, and no others. Safe to call again."""
+def hide_dataset_warnings() -> None:
+    """Hide these warnings and no others. Safe to call again."""
     for message, category in _HIDDEN:
         warnings.filterwarnings("ignore", message, category, _MODULE)

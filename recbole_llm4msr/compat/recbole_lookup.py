@@ -1,9 +1,9 @@
-"""How RecBole 1.2.1 gets to know models that live outside it.
+"""Put models, data sets and trainers of this package where RecBole 1.2.1 looks them up by name.
 
 RecBole finds things by name: a model ``X`` in the module ``recbole.model.<family>.x``, its data
-set as ``recbole.data.dataset.XDataset``, its trainer as ``recbole.trainer.XTrainer``. Publishing a
-model puts it where RecBole looks, so that ``get_model``, ``create_dataset`` and ``get_trainer`` are
-used as they are, wherever they have been imported to.
+set as ``recbole.data.dataset.XDataset``, its trainer as ``recbole.trainer.XTrainer``. With the
+names added there, ``get_model``, ``create_dataset`` and ``get_trainer`` work
+unchanged, wherever they have been imported.
 
 Some names in RecBole's quick start are replaced, because there RecBole offers no name to be found
 by: ``Config``, ``create_dataset`` and ``data_preparation``. The replacements look at the model, or
@@ -26,11 +26,11 @@ import recbole.trainer
 _FAMILY = "recbole.model.context_aware_recommender"
 
 
-def publish_model(model: type) -> None:
+def add_model_to_recbole(model: type) -> None:
     """Put a model where ``recbole.utils.get_model`` looks for it.
 
     Raises:
-        ValueError: RecBole, or a model published before, has that name (case aside).
+        ValueError: RecBole, or a model added before, has that name (case aside).
     """
     name = f"{_FAMILY}.{model.__name__.lower()}"
     if importlib.util.find_spec(name) is not None:
@@ -40,13 +40,13 @@ def publish_model(model: type) -> None:
     sys.modules[name] = module
 
 
-def publish_companions(model: type, dataset: type, trainer: type) -> None:
+def add_companions_to_recbole(model: type, dataset: type, trainer: type) -> None:
     """Put a model's data set and trainer classes where RecBole looks for them."""
     setattr(recbole.data.dataset, f"{model.__name__}Dataset", dataset)
     setattr(recbole.trainer, f"{model.__name__}Trainer", trainer)
 
 
-def publish_quick_start(
+def replace_quick_start_names(
     config: Callable,
     create_dataset: Callable,
     data_preparation: Callable,

@@ -1,4 +1,4 @@
-"""Rows of an interaction by one tensor of row numbers.
+"""Index the rows of a RecBole interaction by one tensor of row numbers.
 
 What:     ``Interaction.__getitem__`` (RecBole 1.2.1) makes a Python list of every tensor or array
           of row numbers, and hands lists and ranges to each column, where torch reads them number
@@ -15,13 +15,13 @@ import numpy as np
 import torch
 from recbole.data.interaction import Interaction
 
-#: RecBole's own method, for whoever wants to compare.
-RECBOLES = Interaction.__getitem__
+#: RecBole's own method, for comparisons.
+RECBOLE_GETITEM = Interaction.__getitem__
 
 
 def _rows(self: Interaction, index: Any) -> Any:
     if not isinstance(index, list | range | np.ndarray | torch.Tensor):
-        return RECBOLES(self, index)
+        return RECBOLE_GETITEM(self, index)
     if isinstance(index, range):
         index = torch.arange(index.start, index.stop, index.step)
     elif not isinstance(index, torch.Tensor):
@@ -31,5 +31,5 @@ def _rows(self: Interaction, index: Any) -> Any:
 
 
 def take_rows_by_tensor() -> None:
-    """Let RecBole's interactions turn row numbers into a tensor once, and keep those that are."""
+    """Let RecBole's interactions convert row numbers to a tensor once, for all columns."""
     Interaction.__getitem__ = _rows

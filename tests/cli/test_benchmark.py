@@ -79,7 +79,7 @@ def test_a_failed_run_is_reported_and_the_others_continue(toy, tmp_path) -> None
     [
         ([], "give --dataset and --models"),
         (["--dataset=toy", "--models=STAR", "--learning_rat=1"], "did you mean learning_rate"),
-        (["--dataset=toy", "--models=STAR", "stray"], "'stray' is no option"),
+        (["--dataset=toy", "--models=STAR", "stray"], "'stray' is not an option"),
         (["--config=no.yaml"], "there is no such study"),
         (["--dataset=toy", "--models=STAR", "--baseline=MMoE"], "baseline 'MMoE' is not among"),
         (["--dataset=toy", "--models=STAR,STARR"], "STARR: model: there is no model 'STARR'"),

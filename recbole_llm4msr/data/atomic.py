@@ -90,6 +90,7 @@ def read_atomic(
         )
     except pl.exceptions.PolarsError as error:
         raise AtomicFileError(_first_fault(path, header, separator, encoding, error)) from error
+    _refuse_nan(frame, path, above)
     if frame[:, -1].null_count():
         blank = _blank_lines(path, header, separator, encoding)
         if blank:
@@ -97,6 +98,19 @@ def read_atomic(
             kept = ~pl.int_range(frame.height, eager=True).is_in(rows)
             frame = frame.filter(kept)
     return frame.select(columns) if columns else frame
+
+
+def _refuse_nan(frame: pl.DataFrame, path: Path, above: int) -> None:
+    """Refuse the words nan and inf in a number's column, which RecBole would fill or train on."""
+    for field in frame.columns:
+        if frame[field].dtype == pl.Float64:
+            odd = (~frame[field].is_finite()).fill_null(False)
+            if odd.any():
+                row = int(odd.arg_max())
+                raise AtomicFileError(
+                    f"{path}, line {row + above + 1}, column {field}: {frame[field][row]} is not a "
+                    "number; leave a cell empty where there is none"
+                )
 
 
 def _lines_above(path: Path, encoding: str | None) -> int | None:
@@ -157,4 +171,4 @@ def _is_float(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return text == text.strip()  # Python reads blanks beside a number, polars does not

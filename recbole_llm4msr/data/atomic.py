@@ -92,6 +92,7 @@ def read_atomic(
         raise AtomicFileError(
             _describe_first_error(path, header, separator, encoding, error)
         ) from error
+    _refuse_nan(frame, path, n_skipped)
     if frame[:, -1].null_count():
         blank = _blank_lines(path, header, separator, encoding)
         if blank:
@@ -99,6 +100,19 @@ def read_atomic(
             kept = ~pl.int_range(frame.height, eager=True).is_in(rows)
             frame = frame.filter(kept)
     return frame.select(columns) if columns else frame
+
+
+def _refuse_nan(frame: pl.DataFrame, path: Path, n_skipped: int) -> None:
+    """Refuse the words nan and inf in a number's column, which RecBole would fill or train on."""
+    for field in frame.columns:
+        if frame[field].dtype == pl.Float64:
+            not_finite = (~frame[field].is_finite()).fill_null(False)
+            if not_finite.any():
+                row = int(not_finite.arg_max())
+                raise AtomicFileError(
+                    f"{path}, line {row + n_skipped + 1}, column {field}: {frame[field][row]} is "
+                    "not a number; leave a cell empty where there is none"
+                )
 
 
 def _lines_before_rows(path: Path, encoding: str | None) -> int | None:
@@ -162,4 +176,4 @@ def _is_float(text: str) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return text == text.strip()  # Python reads blanks beside a number, polars does not

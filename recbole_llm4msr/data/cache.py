@@ -22,12 +22,13 @@ from recbole.utils import FeatureSource, FeatureType
 from recbole.utils.argument_list import dataset_arguments
 
 from recbole_llm4msr.data.folders import companion_folder
+from recbole_llm4msr.data.row_changes import RowChanges
 from recbole_llm4msr.data.scenario import ScenarioNames
 from recbole_llm4msr.data.vocabulary import TokenIds
 
 #: Version of the format. Increased when the files, or the result of reading and filtering, change,
 #: so that older caches are not read.
-_FORMAT = 2
+_FORMAT = 3
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")
@@ -113,6 +114,7 @@ class DatasetCache:
             "rest": list(dataset._rest_fields),
             "sizes": getattr(dataset, "file_size_list", None),
             "names": [dataset.names.names, dataset.names.descriptions],
+            "changes": dataset.row_changes.entries,
         }
         (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
 
@@ -168,6 +170,7 @@ class DatasetCache:
         dataset.alias = {name: np.array(fields) for name, fields in state["alias"].items()}
         dataset._rest_fields = np.array(state["rest"])
         dataset.names = ScenarioNames(*state["names"])
+        dataset.row_changes = RowChanges([tuple(entry) for entry in state["changes"]])
         if state["sizes"] is not None:
             dataset.file_size_list = state["sizes"]
 

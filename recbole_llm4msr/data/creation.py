@@ -6,7 +6,9 @@ from logging import getLogger
 from pathlib import Path
 
 import recbole.data
+import recbole.data.dataset
 from recbole.data.dataset import Dataset
+from recbole.utils import ModelType
 
 from recbole_llm4msr.compat import copy_config
 from recbole_llm4msr.data.dataset import MultiScenarioDataset
@@ -19,9 +21,10 @@ def create_dataset(config) -> Dataset:
     Raises:
         FileNotFoundError: There is no such data set; the message names the existing ones.
     """
-    if not getattr(config, "multi_scenario", False):  # RecBole's Config lacks it
+    if not _is_read_here(config):
         return recbole.data.create_dataset(config)
-    ensure_dataset(config)
+    if config.multi_scenario:
+        ensure_dataset(config)
     if config["dataset_save_path"]:
         getLogger().warning(
             "dataset_save_path: a saved data set with scenarios is not read again; dataset_cache "
@@ -35,6 +38,15 @@ def create_dataset(config) -> Dataset:
     if config["save_dataset"]:
         dataset.save()
     return dataset
+
+
+def _is_read_here(config) -> bool:
+    """Whether a data set of this package serves the model: RecBole's would be its plain one."""
+    if not hasattr(config, "multi_scenario"):  # RecBole's own configuration
+        return False
+    own = hasattr(recbole.data.dataset, f"{config['model']}Dataset") and not config.multi_scenario
+    plain = config["MODEL_TYPE"] in (ModelType.CONTEXT, ModelType.GENERAL)
+    return config.multi_scenario or (plain and not own and not config["dataset_save_path"])
 
 
 def ensure_dataset(config) -> bool:

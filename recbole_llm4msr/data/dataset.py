@@ -16,7 +16,9 @@ from recbole_llm4msr.data.encoded import EncodedDataset
 from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
 from recbole_llm4msr.data.knowledge_vectors import KnowledgeVectors
 from recbole_llm4msr.data.labels import check_labels
+from recbole_llm4msr.data.normalisation import fields_to_normalise, normalise
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive
+from recbole_llm4msr.data.split_checks import check_splits
 from recbole_llm4msr.data.vocabulary import TokenIds
 
 
@@ -44,6 +46,15 @@ class MultiScenarioDataset(EncodedDataset):
     names = ScenarioNames({}, {})
 
     def _from_scratch(self) -> None:
+        """Read and process RecBole's way, or from the cache, and check the labels in both cases."""
+        self._read_or_restore()
+        check_labels(self)
+        if self.row_changes.entries:
+            self.logger.info(
+                "Changed between the files and the tensors:\n%s", self.row_changes.table()
+            )
+
+    def _read_or_restore(self) -> None:
         """Read the cache of an earlier run, else read and process RecBole's way and write it."""
         if not self.config["dataset_cache"]:
             super()._from_scratch()
@@ -135,10 +146,9 @@ class MultiScenarioDataset(EncodedDataset):
         rule = self.config["scenario_from"] or {}
         return super()._stays_text(field) or field == rule.get("field")
 
-    def _set_label_by_threshold(self) -> None:
-        super()._set_label_by_threshold()
-        if self.scenario_field is not None:
-            check_labels(self)
+    def _normalize(self) -> None:
+        """Only note the fields: their range is that of the training rows, once there is a split."""
+        fields_to_normalise(self)
 
     def _remap_ID_all(self) -> None:  # noqa: N802  (RecBole's name)
         super()._remap_ID_all()
@@ -163,8 +173,8 @@ class MultiScenarioDataset(EncodedDataset):
         )
 
     def _change_feat_format(self) -> None:
-        """Convert to RecBole's tensors and keep the times in full precision, for prompts."""
-        timed = self.scenario_field is not None and self.time_field in self.inter_feat
+        """Convert to RecBole's tensors and keep the times in full precision."""
+        timed = self.time_field in self.inter_feat
         times = self.inter_feat[self.time_field].to_numpy(np.float64, copy=True) if timed else None
         super()._change_feat_format()
         if times is not None:
@@ -183,7 +193,15 @@ class MultiScenarioDataset(EncodedDataset):
                 f"{self.time_field!r}; loaded are {', '.join(self.inter_feat)}. Name it, read it "
                 "(load_col), or split at random (order: RO)."
             )
-        return super().build()
+        splits = super().build()
+        normalise(splits, fields_to_normalise(self))
+        check_splits(splits, EXACT_TIME)
+        return splits
+
+    def sort(self, by: str | list[str], ascending: bool | list[bool] = True) -> None:
+        """RecBole's order of the rows; by the exact times where it asks for the rounded ones."""
+        exact = by == self.time_field and EXACT_TIME in self.inter_feat
+        super().sort(EXACT_TIME if exact else by, ascending)
 
     # -- scenario names ----------------------------------------------------------------------------
 

@@ -16,6 +16,8 @@ from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header
+from recbole_llm4msr.data.loaded_checks import check_loaded, warn_of_repeated_keys
+from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter
 from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
 
 
@@ -31,7 +33,9 @@ class EncodedDataset(Dataset):
     # -- reading ---------------------------------------------------------------------------------
 
     def _load_data(self, token: str, dataset_path: str) -> None:
+        self.row_changes = RowChanges()
         super()._load_data(token, dataset_path)
+        check_loaded(self, dataset_path)
         self._unify_key_types()
 
     def _unify_key_types(self) -> None:
@@ -69,6 +73,9 @@ class EncodedDataset(Dataset):
             self.logger.warning(f"No columns has been loaded from [{source}]")
             return None
         frame = read_atomic(path, fields, separator, self.config["encoding"])
+        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(source)
+        if key is not None:
+            warn_of_repeated_keys(self, frame, key, path)
         columns = {}
         for field in fields:  # frees a column once it is encoded
             values = frame.drop_in_place(field)
@@ -107,6 +114,12 @@ class EncodedDataset(Dataset):
         return bool(self.benchmark_filename_list) or field in (self.config["val_interval"] or ())
 
     def _load_inter_feat(self, token: str, dataset_path: str) -> None:
+        parts = self.benchmark_filename_list
+        if parts is not None and (isinstance(parts, str) or len(parts) != 3):
+            raise ValueError(
+                f"benchmark_filename: {parts!r} has to name three parts, of training, validation "
+                "and test rows, as [train, valid, test]"
+            )
         super()._load_inter_feat(token, dataset_path)
         # Joining the files of a split given as files undoes the encoding.
         for field, dtype in self.inter_feat.dtypes.items():
@@ -118,6 +131,31 @@ class EncodedDataset(Dataset):
 
     # -- filtering and numbering -----------------------------------------------------------------
 
+    def _filter_nan_user_or_item(self) -> None:
+        with self.row_changes.dropped(self, "an empty user or item"):
+            super()._filter_nan_user_or_item()
+
+    def _remove_duplication(self) -> None:
+        with self.row_changes.dropped(self, f"rm_dup_inter: {self.config['rm_dup_inter']}"):
+            super()._remove_duplication()
+
+    def _filter_by_field_value(self) -> None:
+        with self.row_changes.dropped(self, f"val_interval: {self.config['val_interval']}"):
+            super()._filter_by_field_value()
+
+    def _fill_nan(self) -> None:
+        for name in self.feat_name_list:
+            feat = getattr(self, name)
+            # Ids 0 of users and items are padding, whose row is empty in every side file.
+            rows = feat if name == "inter_feat" else feat.iloc[1:]
+            for field in feat:
+                if self.field2type[field] == FeatureType.FLOAT:
+                    self.row_changes.add(
+                        f"empty cells of {field} filled with the mean of the others",
+                        rows[field].isna().sum(),
+                    )
+        super()._fill_nan()
+
     def _filter_inter_by_user_or_item(self) -> None:
         """RecBole's filter, skipped where it would drop nothing, as it copies every column."""
         sides = [(self.uid_field, self.user_feat), (self.iid_field, self.item_feat)]
@@ -125,13 +163,17 @@ class EncodedDataset(Dataset):
         encoded = all(isinstance(c.dtype, pd.CategoricalDtype) for pair in pairs for c in pair)
         asked = self.config["filter_inter_by_user_or_item"]
         if asked and not (encoded and all(covered(rows.array, of.array) for rows, of in pairs)):
-            super()._filter_inter_by_user_or_item()
+            before = len(self.inter_feat)
+            with self.row_changes.dropped(self, "filter_inter_by_user_or_item"):
+                super()._filter_inter_by_user_or_item()
+            check_side_filter(self, before)
 
     def _filter_by_inter_num(self) -> None:
         """RecBole's filter, skipped where it can drop nothing, as it counts rows in Python."""
         intervals = [self.config[f"{side}_inter_num_interval"] for side in ("user", "item")]
         if any(interval not in (None, "[0,inf)") for interval in intervals):
-            super()._filter_by_inter_num()
+            with self.row_changes.dropped(self, "user_inter_num_interval, item_inter_num_interval"):
+                super()._filter_by_inter_num()
 
     def _remap(self, remap_list: list[tuple]) -> None:
         """Assign RecBole's ids, from the codes where all columns are encoded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from recbole.data.dataset import Dataset
+from recbole.utils import ModelType
 
 #: Metrics that read a label as a class.
 _OF_CLASSES = {"auc", "gauc", "logloss"}
@@ -18,12 +19,14 @@ def check_labels(dataset: Dataset) -> None:
             a metric reads it as a class.
     """
     config, field, rows = dataset.config, dataset.label_field, dataset.inter_feat
+    samples = config["train_neg_sample_args"]["distribution"] != "none"
+    modes = set(config["eval_args"]["mode"].values())
     if field not in rows:
-        samples = config["train_neg_sample_args"]["distribution"] != "none"
-        if not samples and "labeled" in config["eval_args"]["mode"].values():
+        if "labeled" in modes:
             raise ValueError(
                 f"LABEL_FIELD: the interactions of {dataset.dataset_name} have no field "
-                f"{field!r}; loaded are {', '.join(rows)}. Read it (load_col), {_REMEDY}."
+                f"{field!r}, which eval_args: mode: labeled needs; loaded are {', '.join(rows)}. "
+                f"Read it (load_col), {_REMEDY}, or rank items (mode: uni100)."
             )
         return
     others = set(rows[field].unique()) - {0, 1}
@@ -32,4 +35,27 @@ def check_labels(dataset: Dataset) -> None:
         raise ValueError(
             f"LABEL_FIELD: {field} holds {values}, and a label is 0 or 1. If these are ratings, "
             f"{_REMEDY}."
+        )
+    if not (rows[field] == 0).any():
+        return
+    if config["MODEL_TYPE"] != ModelType.CONTEXT:
+        dataset.logger.warning(
+            "%s is 0 in some rows, and %s takes every row for a positive one; keep those with "
+            "label 1 by val_interval: {%s: '[1,1]'}",
+            field,
+            config["model"],
+            field,
+        )
+        return
+    if samples:
+        raise ValueError(
+            f"train_neg_sample_args: the interactions have labels, some of them 0 ({field}), and "
+            "with drawn negatives every row would be trained as 1. Leave it out, or keep the rows "
+            f"with label 1 (val_interval: {{{field}: '[1,1]'}})."
+        )
+    if modes != {"labeled"}:
+        raise ValueError(
+            f"eval_args: mode: {', '.join(sorted(modes))} takes every row for a positive one, "
+            f"those with label 0 too ({field}). Use mode: labeled, or keep the rows with label 1 "
+            f"(val_interval: {{{field}: '[1,1]'}})."
         )

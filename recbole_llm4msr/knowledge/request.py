@@ -12,7 +12,7 @@ from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 from recbole_llm4msr.util.fingerprint import fingerprint
 
 #: Raised when the same request gives other prompts or vectors than before.
-_FORMAT = 2
+_FORMAT = 3
 
 #: Options that determine the vectors, besides the encoder's own identity.
 OPTIONS_IN_REQUEST = (

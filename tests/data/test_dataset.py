@@ -67,14 +67,15 @@ def test_filters_that_drop_nothing_are_skipped(toy, tmp_path) -> None:
 def test_a_token_missing_in_the_files_of_a_split_is_missing(toy, tmp_path) -> None:
     head, *lines = (toy / "toy.inter").read_text().splitlines()
     lines = [f"{line}\t{'' if i % 3 else i % 7}" for i, line in enumerate(lines)]
-    for name, rows in {"train": lines[:900], "valid": lines[900:]}.items():
+    parts = {"train": lines[:900], "valid": lines[900:1200], "test": lines[1200:]}
+    for name, rows in parts.items():
         (toy / f"toy.{name}.inter").write_text("\n".join([f"{head}\tdevice:token", *rows]) + "\n")
     loaded = ["user_id", "item_id", "scenario", "label", "timestamp", "device"]
     ours, _ = same_as_recboles(
         tmp_path,
         load_col={"inter": loaded, "user": ["user_id", "age"], "item": ["item_id", "tags"]},
         numerical_features=[],
-        benchmark_filename=["train", "valid"],
+        benchmark_filename=["train", "valid", "test"],
     )
     assert (ours.inter_feat["device"] == 0).float().mean() > 0.6
 
@@ -111,7 +112,9 @@ def test_tokens_that_are_numbers_are_texts_all_the_same(toy, tmp_path, suffix, t
         if name == suffix:
             lines = re.sub(r"^(u\d+\t)?7\t", rf"\g<1>{text}\t", lines, flags=re.MULTILINE)
         path.write_text(lines)
-    ours, _ = same_as_recboles(tmp_path, val_interval={"age": ["21", "22"]})
+    ours, _ = same_as_recboles(
+        tmp_path, val_interval={"age": ["21", "22"]}, filter_inter_by_user_or_item=True
+    )
     # RecBole drops interactions with items that the other file does not know.
     found = set(ours.id2token("item_id", ours.inter_feat["item_id"].numpy()))
     assert len(found) == (40 if text == "7" else 39)
@@ -217,7 +220,7 @@ def test_a_text_column_need_not_be_chosen(toy, tmp_path) -> None:
             ScenarioError,
             "would overwrite the field 'scenario'",
         ),
-        ({"LABEL_FIELD": "clicked"}, ValueError, "have no field 'clicked'; loaded are .*label"),
+        ({"LABEL_FIELD": "clicked"}, ValueError, "have no field 'clicked', .*loaded are .*label"),
         ({"LABEL_FIELD": "timestamp"}, ValueError, "timestamp holds 2.0, 3.0, .*threshold"),
         ({"load_col": {"inter": ["user_id", "clicked"]}}, ValueError, "has no column clicked"),
         ({"item_text_fields": ["colour"]}, AtomicFileError, "no column colour"),
@@ -271,7 +274,7 @@ def test_rows_that_recbole_drops_need_no_scenario(toy, tmp_path) -> None:
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))  # u30
     rule = {"field": "age", "mapping": {"20": "a", "21": "b", "22": "b"}}
     settings = {"SCENARIO_FIELD": "segment", "scenario_from": rule}
-    dataset = make(tmp_path, **settings)
+    dataset = make(tmp_path, **settings, filter_inter_by_user_or_item=True)
     assert "u30" not in dataset.field2token_id["user_id"]
     assert dataset.inter_num < 1500
     with pytest.raises(ScenarioError, match=r"1 values of user_id have no row .*\.user .*: u30\."):

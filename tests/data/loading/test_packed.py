@@ -37,7 +37,10 @@ def test_an_unshuffled_split_is_read_in_order(toy, tmp_path) -> None:
 
 
 def test_loaders_that_sample_or_transform_rows_are_not_packed(toy, tmp_path) -> None:
-    settings = {"train_neg_sample_args": {"distribution": "uniform", "sample_num": 1}}
+    settings = {
+        "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1},
+        "val_interval": {"label": "[1,1]"},
+    }
     train, valid, _ = loaders(tmp_path, **settings)
     assert not isinstance(train, PackedLoader)
     assert isinstance(valid, PackedLoader)

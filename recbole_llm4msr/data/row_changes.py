@@ -1,0 +1,70 @@
+"""Counts of rows dropped and cells filled on the way from the files to the tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from recbole.data.dataset import Dataset
+
+#: Share of the rows that the filter by side files may drop unless its setting was written.
+MOST_DROPPED = 0.01
+
+
+@dataclass
+class RowChanges:
+    """What reading a data set has changed, in the order in which it happened.
+
+    Attributes:
+        entries: Pairs of a sentence's subject (a setting and what it does) and a count.
+    """
+
+    entries: list[tuple[str, int]] = field(default_factory=list)
+
+    @contextmanager
+    def dropped(self, dataset: Dataset, reason: str) -> Iterator[None]:
+        """Count the interactions that the block drops."""
+        before = len(dataset.inter_feat)
+        yield
+        self.add(f"rows dropped by {reason}", before - len(dataset.inter_feat))
+
+    def add(self, what: str, count: int) -> None:
+        """Note a change that concerns ``count`` rows or cells; none where it is 0."""
+        if count:
+            self.entries.append((what, int(count)))
+
+    def table(self) -> str:
+        """A line per change, the counts in a column; empty where nothing has changed."""
+        width = max((len(f"{count:,}") for _, count in self.entries), default=0)
+        return "\n".join(f"  {count:>{width},}  {what}" for what, count in self.entries)
+
+
+def check_side_filter(dataset: Dataset, before: int) -> None:
+    """Refuse to lose many interactions to ids that a side file lacks.
+
+    RecBole drops them by default (``filter_inter_by_user_or_item``).
+
+    Args:
+        dataset: The data set after the filter.
+        before: Number of interactions before it.
+
+    Raises:
+        ValueError: More than 1 % are lost and the setting was not written by the user.
+    """
+    lost = before - len(dataset.inter_feat)
+    if not lost:
+        return
+    sides = " or ".join(
+        f"{dataset.dataset_name}.{suffix}"
+        for suffix, feat in (("user", dataset.user_feat), ("item", dataset.item_feat))
+        if feat is not None
+    )
+    message = f"{lost:,} of {before:,} interactions are of a user or item without a row in {sides}"
+    place_of = getattr(dataset.config, "place_of", lambda key: "config")
+    if lost > MOST_DROPPED * before and not place_of("filter_inter_by_user_or_item"):
+        raise ValueError(
+            f"filter_inter_by_user_or_item: {message}. Add the rows, or set the key: False keeps "
+            "the interactions (their features are empty), True drops them."
+        )
+    dataset.logger.warning("filter_inter_by_user_or_item: %s; they are dropped", message)

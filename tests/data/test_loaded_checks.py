@@ -1,0 +1,237 @@
+"""Files that would give other rows, labels or times than they show are refused or warned of."""
+
+import logging
+import re
+
+import pytest
+from recbole.utils import init_seed
+
+from recbole_llm4msr import Config, create_dataset
+from tests.toy import toy_settings, write_toy
+
+LOAD = {
+    "inter": ["user_id", "item_id", "scenario", "label", "timestamp"],
+    "user": ["user_id", "age"],
+    "item": ["item_id", "price", "tags"],
+}
+BY_TIME = {
+    "split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "group_by": None, "mode": "labeled",
+}  # fmt: skip
+
+
+@pytest.fixture
+def toy(tmp_path):
+    return write_toy(tmp_path)
+
+
+def make(tmp_path, model="STAR", **settings):
+    config = Config(model, "toy", None, toy_settings(tmp_path, **settings))
+    init_seed(config["seed"], True)
+    return create_dataset(config)
+
+
+def change(path, pattern, text, count=0):
+    """Replace a pattern, line by line, in a file."""
+    path.write_text(re.sub(pattern, text, path.read_text(), count=count, flags=re.MULTILINE))
+
+
+def cell(path, line, column, text):
+    """Write another text into a cell; lines and columns count from 1."""
+    lines = path.read_text().splitlines()
+    cells = lines[line - 1].split("\t")
+    cells[column - 1] = text
+    lines[line - 1] = "\t".join(cells)
+    path.write_text("\n".join(lines) + "\n")
+
+
+def label_in_item_file(toy):
+    change(toy / "toy.item", r"^(item_id.*)$", r"\1\tlabel:float")
+    change(toy / "toy.item", r"^(i\d.*)$", r"\1\t0")
+
+
+def rating_of_file(toy):
+    change(toy / "toy.inter", "label:float", "rating:float")
+
+
+RATED = {
+    "load_col": {"inter": ["user_id", "item_id", "scenario", "rating", "timestamp"]},
+    "numerical_features": [],
+}
+UNI = {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "RO", "group_by": "user", "mode": "uni100"}
+DRAWN = {"distribution": "uniform", "sample_num": 1}
+
+REFUSED = {
+    "label in two files": (
+        label_in_item_file,
+        {"load_col": {**LOAD, "item": ["item_id", "label"]}, "numerical_features": []},
+        r"column label stands in toy\.inter and in toy\.item",
+    ),
+    "empty label": (
+        lambda toy: cell(toy / "toy.inter", 52, 4, ""),
+        {},
+        r"label is empty in 1 rows, the first in line 52 of toy\.inter",
+    ),
+    "label as token": (
+        lambda toy: change(toy / "toy.inter", "label:float", "label:token"),
+        {},
+        "LABEL_FIELD: label is of type token",
+    ),
+    "time as token": (
+        lambda toy: change(toy / "toy.inter", "timestamp:float", "timestamp:token"),
+        {},
+        "TIME_FIELD: timestamp is of type token",
+    ),
+    "empty time, by time": (
+        lambda toy: cell(toy / "toy.inter", 9, 5, ""),
+        {"eval_args": BY_TIME},
+        "timestamp is empty in 1 rows, the first in line 9",
+    ),
+    "nan": (
+        lambda toy: cell(toy / "toy.inter", 7, 5, "nan"),
+        {},
+        r"toy\.inter, line 7, column timestamp: nan is not a number",
+    ),
+    "blank beside a number": (
+        lambda toy: cell(toy / "toy.inter", 8, 4, " 1 "),
+        {},
+        r"toy\.inter, line 8, column label: ' 1 ' is not a number",
+    ),
+    "empty rating": (
+        lambda toy: (rating_of_file(toy), cell(toy / "toy.inter", 3, 4, "")),
+        {**RATED, "threshold": {"rating": 1}},
+        "rating is empty in 1 rows, the first in line 3 of toy.inter; threshold",
+    ),
+    "threshold without a field": (
+        rating_of_file,
+        {**RATED, "threshold": {"rating": "4"}},
+        "threshold: rating: '4' is not a number",
+    ),
+    "side file missing": (
+        lambda toy: (toy / "toy.user").unlink(),
+        {},
+        r"load_col: user: .*no file .*toy\.user",
+    ),
+    "no user": (
+        lambda toy: None,
+        {"load_col": {"inter": ["item_id", "scenario", "label"]}, "numerical_features": []},
+        "USER_ID_FIELD: .* no column 'user_id'",
+    ),
+    "users missing in the side file": (
+        lambda toy: change(toy / "toy.user", r"^u[12]\d\t.*\n", ""),
+        {},
+        r"filter_inter_by_user_or_item: .* interactions are of a user or item without a row",
+    ),
+    "drawn negatives beside labels": (
+        lambda toy: None,
+        {"train_neg_sample_args": DRAWN},
+        "train_neg_sample_args: the interactions have labels, some of them 0",
+    ),
+    "ranking of labelled rows": (
+        lambda toy: None,
+        {"eval_args": UNI},
+        "mode: uni100 takes every row for a positive one",
+    ),
+    "no label, drawn negatives, mode labeled": (
+        lambda toy: None,
+        {
+            "load_col": {"inter": ["user_id", "item_id", "scenario", "timestamp"]},
+            "numerical_features": [],
+            "train_neg_sample_args": DRAWN,
+        },
+        "have no field 'label', which eval_args: mode: labeled needs",
+    ),
+    "ratings as labels without scenarios": (
+        lambda toy: change(toy / "toy.inter", r"\t1\t(\d+)$", r"\t5\t\1"),
+        {"model": "DeepFM", "SCENARIO_FIELD": None},
+        "label holds 5.0, and a label is 0 or 1",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_is_refused_with_its_place_and_remedy(case, toy, tmp_path):
+    spoil, settings, message = REFUSED[case]
+    spoil(toy)
+    with pytest.raises(ValueError, match=message):
+        make(tmp_path, **settings)
+
+
+WARNED = {
+    "empty time, at random": (
+        lambda toy: cell(toy / "toy.inter", 9, 5, ""),
+        {},
+        "timestamp is empty in 1 rows",
+    ),
+    "two units": (
+        lambda toy: change(toy / "toy.inter", r"\t(\d*7)$", r"\t\g<1>000000"),
+        {},
+        "more than 100 times the median",
+    ),
+    "two rows of an item": (
+        lambda toy: (toy / "toy.item").open("a").write("i3\t9\tt1\tother\n"),
+        {},
+        "1 values of item_id have several different rows",
+    ),
+    "threshold replaces labels": (
+        lambda toy: None,
+        {"threshold": {"timestamp": 700}},
+        "threshold: the labels of the column label are replaced by timestamp >= 700",
+    ),
+    "a few users missing": (
+        lambda toy: change(toy / "toy.user", r"^u30\t.*\n", ""),
+        {"filter_inter_by_user_or_item": True},
+        "they are dropped",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WARNED)
+def test_it_is_warned_of(case, toy, tmp_path, caplog):
+    spoil, settings, message = WARNED[case]
+    spoil(toy)
+    with caplog.at_level(logging.WARNING):
+        make(tmp_path, **settings)
+    assert re.search(message, caplog.text)
+
+
+def test_filters_of_splits_given_as_files_are_refused(toy, tmp_path):
+    for part in ("train", "valid", "test"):
+        (toy / f"toy.{part}.inter").write_text((toy / "toy.inter").read_text())
+    parts = {"benchmark_filename": ["train", "valid", "test"]}
+    with pytest.raises(ValueError, match="user_inter_num_interval: RecBole does not filter"):
+        make(tmp_path, **parts, user_inter_num_interval="[40,inf)")
+    with pytest.raises(ValueError, match=r"benchmark_filename: \['train', 'test'\]"):
+        make(tmp_path, benchmark_filename=["train", "test"])
+
+
+def test_the_cache_does_not_pass_by_the_labels(toy, tmp_path):
+    change(toy / "toy.inter", r"\t1\t(\d+)$", r"\t5\t\1")
+    make(tmp_path, metrics=["RMSE"], valid_metric="RMSE")
+    with pytest.raises(ValueError, match="label holds 5.0"):
+        make(tmp_path)
+
+
+def test_what_reading_changes_is_counted_and_the_cache_keeps_it(toy, tmp_path, caplog):
+    cell(toy / "toy.item", 4, 2, "")
+    settings = {"val_interval": {"timestamp": "[100,inf)"}, "state": "INFO"}
+    for _ in range(2):
+        with caplog.at_level(logging.INFO):
+            dataset = make(tmp_path, **settings)
+        assert ("rows dropped by val_interval: {'timestamp': '[100,inf)'}", 100) in [
+            tuple(entry) for entry in dataset.row_changes.entries
+        ]
+        assert "1  empty cells of price filled with the mean of the others" in caplog.text
+        caplog.clear()
+
+
+def test_ids_that_recbole_reads_as_missing_are_kept_for_its_own_models(toy, tmp_path):
+    odd = ["NA", "null", "nan", "None"]
+    path = toy / "toy.inter"
+    for line, token in enumerate(odd, 2):
+        cell(path, line, 1, token)
+    (toy / "toy.user").open("a").write("".join(f"{token}\t20\n" for token in odd))
+    for model, more in (("DeepFM", {}), ("BPR", {"LABEL_FIELD": "none"})):
+        settings = {"load_col": {"inter": LOAD["inter"]}, "numerical_features": []}
+        dataset = make(tmp_path, model, **{**settings, **more})
+        assert set(odd) <= set(dataset.field2token_id["user_id"])
+        assert dataset.inter_num == 1500

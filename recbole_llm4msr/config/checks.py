@@ -27,6 +27,11 @@ def check_metrics(metrics: list[str], valid_metric: str) -> None:
     Raises:
         ConfigError: One is unknown, they are of two kinds, or ``valid_metric`` is not among them.
     """
+    if not isinstance(valid_metric, str) or not all(valid_metric.split("@")):
+        raise ConfigError(
+            f"valid_metric: {valid_metric!r} is not the name of one metric, as AUC, "
+            "auc@<scenario> or NDCG@10"
+        )
     names, judge = [metric.lower() for metric in metrics], valid_metric.split("@")[0].lower()
     for metric in (*names, judge):
         if metric not in metric_types:
@@ -77,7 +82,8 @@ def check_evaluation(config: Any) -> None:
     if ranks and "labeled" in modes:
         raise ConfigError(
             f"metrics: {config['metrics']} rank items, and mode labeled has rows with labels, "
-            "which AUC, LogLoss and GAUC measure; for rankings set eval_args to mode: uni100"
+            "which AUC, LogLoss and GAUC measure; for rankings of the rows with label 1 set "
+            "eval_args to mode: uni100 and val_interval to {<label field>: '[1,1]'}"
         )
     if ranks and config.multi_scenario and "full" in modes:
         raise ConfigError(
@@ -104,13 +110,16 @@ def _check_split(eval_args: dict[str, Any]) -> None:
     if not isinstance(split, dict) or len(split) != 1 or not set(split) <= {"RS", "LS", "TS"}:
         raise ConfigError(
             f"eval_args: split: {split!r} is none of {{RS: [0.8, 0.1, 0.1]}} (shares), "
-            "{LS: valid_and_test} (the last rows) and {TS: [0.8, 0.9]} (points in time)"
+            "{LS: valid_and_test} (the last rows) and {TS: [0.8, 0.1, 0.1]} (shares in the order "
+            "of time)"
         )
-    if "RS" in split and len(split["RS"]) != 3:
-        raise ConfigError(
-            f"eval_args: RS: {split['RS']} has to hold three shares, of training, validation and "
-            "test rows, as [0.8, 0.1, 0.1]"
-        )
+    for kind in {"RS", "TS"} & set(split):
+        shares = split[kind]
+        if not isinstance(shares, list | tuple) or len(shares) != 3:
+            raise ConfigError(
+                f"eval_args: {kind}: {shares!r} has to hold three shares, of training, validation "
+                "and test rows, as [0.8, 0.1, 0.1]"
+            )
     if "RS" in split and str(group_by).lower() not in ("user", "none"):
         raise ConfigError(f"eval_args: group_by: {group_by!r} is neither user nor none")
     if order not in ("RO", "TO"):

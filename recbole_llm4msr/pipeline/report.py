@@ -14,6 +14,7 @@ from typing import Any
 from recbole.data.dataset import Dataset
 from recbole.utils import EvaluatorType
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from recbole_llm4msr.util.atomic_files import atomic_write
@@ -74,7 +75,7 @@ def print_table(
         for metric in metrics:
             table.add_column(f"{split}\n{metric}", justify="right", no_wrap=True)
     for token in scenarios:
-        table.add_row(token, *_cells(result, metrics, f"@{token}"))
+        table.add_row(escape(token), *_cells(result, metrics, f"@{token}"))
     if scenarios:
         table.add_section()
         table.add_row("mean", *_cells(result, metrics, "@mean"))
@@ -83,7 +84,7 @@ def print_table(
     console.print(table)
     for token, name in zip(dataset.scenario_tokens, dataset.scenario_names, strict=True):
         if name != token:
-            console.print(f"{token}: {name}")
+            console.print(escape(f"{token}: {name}"))
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in phases.items())
     console.print(f"epochs: {training.epochs}; {seconds}", soft_wrap=True)
 
@@ -91,12 +92,12 @@ def print_table(
 def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]:
     cells = []
     for split in ("best_valid_result", "test_result"):
-        for metric in metrics:
-            value = (result[split] or {}).get(metric + suffix)
-            if value is None:  # nothing was evaluated
-                cells.append("-")
-            else:
-                cells.append("one class" if math.isnan(value) else f"{value:.4f}")
+        values = [(result[split] or {}).get(metric + suffix) for metric in metrics]
+        undefined = [value is not None and math.isnan(value) for value in values]
+        # One class has no AUC, but a LogLoss; without rows there is no metric at all.
+        reason = "no rows" if all(undefined) and len(metrics) > 1 else "one class"
+        for value, nan in zip(values, undefined, strict=True):
+            cells.append("-" if value is None else reason if nan else f"{value:.4f}")
     return cells
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -42,11 +43,8 @@ class ScenarioTrainerMixin:
 
     def __init__(self, config, model: torch.nn.Module) -> None:
         super().__init__(config, model)
-        self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
-        self._unwritten_file = self.saved_model_file  # None once the file has been written
+        self._proposed_file = self.saved_model_file  # None once a name has been claimed
         self.distributed = not config["single_spec"]
-        if self.distributed:  # the name holds the time, whose second may differ between processes
-            self.saved_model_file = self._unwritten_file = of_first_process(self.saved_model_file)
         self.valid_metric = metric_key(config["valid_metric"])  # RecBole's keys are lower case
         self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
         if config["torch_compile"]:
@@ -68,7 +66,27 @@ class ScenarioTrainerMixin:
                 raise ValueError(
                     f"valid_metric: there is no scenario {scenario!r}, only {', '.join(known)}"
                 )
-        return super().fit(train_data, *args, **kwargs)
+        saved = kwargs.get("saved", args[2] if len(args) > 2 else True)
+        if saved:
+            self._claim_file()
+        try:
+            return super().fit(train_data, *args, **kwargs)
+        finally:
+            if saved:
+                _remove_if_empty(Path(self.saved_model_file))
+
+    def _claim_file(self) -> None:
+        """Create the checkpoint's file, empty, under a name that no other run has.
+
+        RecBole's name holds the second, which two runs can share; each would then read the other's
+        best model.
+        """
+        if self.saved_model_file == self._proposed_file:
+            path = Path(self.saved_model_file)
+            if not self.distributed or torch.distributed.get_rank() == 0:
+                path = _create_unused(path)
+            self.saved_model_file = str(of_first_process(path) if self.distributed else path)
+        self._proposed_file = None
 
     def _build_optimizer(self, **kwargs: Any) -> Optimizer | HybridOptimizer:
         """RecBole's optimiser; with sparse tables, a second optimiser for these."""
@@ -193,10 +211,8 @@ class ScenarioTrainerMixin:
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
         has_name = "saved_model_file" in kwargs
-        if self.saved_model_file == self._unwritten_file and not (has_name or self.distributed):
-            # Another run that started in the same second may have written this file.
-            self.saved_model_file = str(_free_name(Path(self.saved_model_file)))
-            self._unwritten_file = None
+        if self._proposed_file is not None and not (has_name or self.distributed):
+            self._claim_file()
         path = kwargs.pop("saved_model_file", self.saved_model_file)
         with atomic_write(path) as temporary:  # RecBole writes in rank 0 only
             super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
@@ -230,10 +246,23 @@ def compiled(forward: Callable, device: torch.device) -> Callable:
     return torch.compile(forward, dynamic=True)
 
 
-def _free_name(path: Path) -> Path:
-    """Add a number to a file name that exists: RecBole's names repeat within a second."""
-    names = (path.with_stem(f"{path.stem}-{i}") for i in count(2))
-    return next(name for name in chain([path], names) if not name.exists())
+def _create_unused(path: Path) -> Path:
+    """Create an empty file under this name, or with the first number behind it that is unused."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for name in chain([path], (path.with_stem(f"{path.stem}-{i}") for i in count(2))):
+        try:
+            name.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return name
+    raise AssertionError("the names have no end")
+
+
+def _remove_if_empty(path: Path) -> None:
+    """Remove the file of a training that never saved a model."""
+    with contextlib.suppress(FileNotFoundError):
+        if not path.stat().st_size:
+            path.unlink()
 
 
 class MultiScenarioTrainer(ScenarioTrainerMixin, Trainer, GradientAveraging):

@@ -102,6 +102,23 @@ def test_scenario_with_one_class_or_no_row_is_reported_and_left_out_of_the_mean(
     assert "Scenario d has no rows" in caplog.text
 
 
+def test_many_scenarios_without_an_auc_are_one_warning(caplog):
+    names = [f"s{n:02d}" for n in range(40)]
+    struct = DataStruct()
+    for key, values in {
+        "rec.score": torch.rand(80),
+        "data.label": torch.tensor([0.0] + [1.0] * 79),
+        "data.user": torch.arange(80),
+        "data.scenario": torch.arange(80) % 40 + 1,
+    }.items():
+        struct.set(key, values)
+    with caplog.at_level("WARNING"):
+        ScenarioEvaluator(SETTINGS, names).evaluate(struct)
+    (record,) = [r for r in caplog.records if "no AUC" in r.message]
+    assert "Scenario s01, Scenario s02" in record.message
+    assert "and 34 more have only the label 1 here" in record.message
+
+
 def test_a_split_of_a_single_row_has_a_logloss() -> None:
     one = {key: values[:1] for key, values in rows().items()}
     result = ScenarioEvaluator(SETTINGS, ["a", "b", "c"]).evaluate(struct(one))

@@ -87,6 +87,7 @@ def test_ranking_metrics_are_left_to_recbole(toy, tmp_path) -> None:
         valid_metric="Recall@5",
         topk=[5],
         eval_args={"mode": "uni10", "split": {"RS": [0.8, 0.1, 0.1]}, "order": "RO"},
+        val_interval={"label": "[1,1]"},  # a ranking takes every row for a positive one
     )
     config = Config("FM", "toy", None, settings)
     loaders = data_preparation(config, create_dataset(config))

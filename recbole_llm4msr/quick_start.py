@@ -11,6 +11,7 @@ from recbole.utils import init_logger
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.config import Config
+from recbole_llm4msr.data import create_dataset
 from recbole_llm4msr.pipeline.experiment import (
     build_model,
     load_dataset,
@@ -21,9 +22,12 @@ from recbole_llm4msr.pipeline.experiment import (
 )
 from recbole_llm4msr.pipeline.experiment import run_experiment as run_recbole
 from recbole_llm4msr.pipeline.experiment import run_experiment_process as run_recboles
+from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.pipeline.processes import run_processes
 
 __all__ = [
+    "create_dataset",
+    "data_preparation",
     "load_data_and_model",
     "objective_function",
     "run",

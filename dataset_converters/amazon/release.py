@@ -75,6 +75,11 @@ def detect_release(file: RawFile) -> str:
         return "2023"
     if "asin" not in row:
         raise ConverterError(f"{file.name}, line 1: has neither the key asin nor parent_asin")
+    if {"user_id", "timestamp"} <= row.keys():
+        raise ConverterError(
+            f"{file.name}, line 1: has user_id and timestamp, as the release of 2023, and not its "
+            "key parent_asin; add it (it is asin where a product has no variants)"
+        )
     if {"helpful", "imUrl", "salesRank", "categories"} & row.keys():
         return "2014"
     if {"verified", "style", "vote", "category", "also_buy", "main_cat"} & row.keys():

@@ -94,9 +94,11 @@ def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]
     for split in ("best_valid_result", "test_result"):
         values = [(result[split] or {}).get(metric + suffix) for metric in metrics]
         undefined = [value is not None and math.isnan(value) for value in values]
-        # One class has no AUC, but a LogLoss; without rows there is no metric at all.
-        reason = "no rows" if all(undefined) and len(metrics) > 1 else "one class"
-        for value, nan in zip(values, undefined, strict=True):
+        # One class has no AUC, but a LogLoss; without rows there is no metric at all. GAUC also
+        # needs a user with both classes.
+        no_rows = all(undefined) and len(metrics) > 1
+        for metric, value, nan in zip(metrics, values, undefined, strict=True):
+            reason = "no rows" if no_rows else "one class" if metric == "auc" else "undefined"
             cells.append("-" if value is None else reason if nan else f"{value:.4f}")
     return cells
 

@@ -92,6 +92,14 @@ def test_unknown_category_mixed_releases_and_several_files(tmp_path: Path) -> No
     assert len(read_atomic(tmp_path / "a" / "a.inter")[1]) == 1
 
 
+def test_a_review_of_2023_without_its_product_is_named_as_such(tmp_path: Path) -> None:
+    row = {"rating": 5.0, "text": "x", "asin": "A1", "user_id": "U1", "timestamp": 1600000000001}
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "All_Beauty.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(ConverterError, match=r"All_Beauty\.jsonl, line 1: .* key parent_asin"):
+        convert_amazon(tmp_path / "raw", tmp_path / "a")
+
+
 def test_folder_without_reviews(tmp_path: Path) -> None:
     (tmp_path / "raw").mkdir()
     with pytest.raises(ConverterError, match="contains no reviews_"):

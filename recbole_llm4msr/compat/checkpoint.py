@@ -1,4 +1,4 @@
-"""Load checkpoints without executing code in them.
+"""Save and load checkpoints without executing code in them.
 
 What:     ``Config`` leaves the model class and the yaml loader out of its pickle, the few plain
           classes a checkpoint then holds are allowed in ``torch.load(weights_only=True)``, and

@@ -23,7 +23,6 @@ from recbole_llm4msr.config.checks import (
     whole_eval_args,
 )
 from recbole_llm4msr.config.command_line import convert, is_own_program, parse_options
-from recbole_llm4msr.config.effects import check_effects, settle_knowledge
 from recbole_llm4msr.config.keys import (
     keys_of,
     known_keys,
@@ -32,6 +31,7 @@ from recbole_llm4msr.config.keys import (
     unknown_keys,
 )
 from recbole_llm4msr.config.places import WrittenPlaces
+from recbole_llm4msr.config.settings_without_effect import check_effects, settle_knowledge
 from recbole_llm4msr.config.value_types import options_of, type_error
 from recbole_llm4msr.knowledge.vectors.features import numerical_fields
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model

@@ -9,7 +9,7 @@ import polars as pl
 from recbole.evaluator.collector import DataStruct
 
 from recbole_llm4msr.data import MultiScenarioDataset
-from recbole_llm4msr.util.atomic_files import atomic_write
+from recbole_llm4msr.util.atomic_write import atomic_write
 
 
 def save_predictions(

@@ -31,7 +31,7 @@ from recbole_llm4msr.training.optim.hybrid import (
     hybrid,
     make_tables_sparse,
 )
-from recbole_llm4msr.util.atomic_files import atomic_write
+from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
 
 
@@ -210,6 +210,12 @@ class ScenarioTrainerMixin:
         return float(score), result
 
     def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
+        """Write RecBole's checkpoint atomically.
+
+        It holds the configuration (see :mod:`recbole_llm4msr.compat.checkpoint`), the weights, with
+        a fingerprint in the place of the knowledge vectors, the optimiser's state, the epoch and
+        the best validation score.
+        """
         has_name = "saved_model_file" in kwargs
         if self._proposed_file is not None and not (has_name or self.distributed):
             self._claim_file()

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import distributed
 
-from recbole_llm4msr.util.compiler import untraced
+from recbole_llm4msr.util.no_compile import untraced
 
 
 def before_process_group() -> None:

@@ -100,7 +100,8 @@ KNOWLEDGE: dict[str, Option] = {
     ),
     "knowledge_folds": Option(
         "int",
-        "K > 1: each training row is trained with a prompt without the items of its fold.",
+        "Cross-fitting: a row is trained with a prompt that leaves out its fold, "
+        "one of at most K of its user's rows; 1: off.",
     ),
     "item_knowledge": Option("bool", "Also encode the texts of the items."),
     "generate_max_tokens": Option("int", "Most tokens to decode."),

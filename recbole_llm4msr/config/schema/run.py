@@ -24,8 +24,8 @@ RUN: dict[str, Option] = {
     ),
     "stopping_step": Option(
         "int",
-        "Patience of early stopping: after this many evaluations in a row without"
-        " a better valid_metric, one more ends training.",
+        "Training stops when more than this many evaluations in a row bring no "
+        "better valid_metric.",
     ),
     "train_batch_size": Option("int", "The training batch size."),
     "eval_batch_size": Option("int", "The evaluation batch size."),
@@ -82,8 +82,9 @@ RUN: dict[str, Option] = {
     ),
     "user_block_size": Option(
         "int",
-        "Block size of the shuffled order: adjacent training rows of one user; "
-        "larger blocks make user-level meta layers cheaper; 1 is RecBole's order.",
+        "Rows of one user kept together when training rows are shuffled; more "
+        "make user-level meta layers cheaper; 1 shuffles single rows, as RecBole "
+        "does.",
     ),
     "packed_loader": Option(
         "bool",

@@ -9,7 +9,7 @@ import polars as pl
 
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
-from recbole_llm4msr.knowledge.prompts.budget import TokenBudget
+from recbole_llm4msr.knowledge.prompts.cut_to_budget import TokenBudget
 
 FULL = -1  # fold number of a prompt of the full history
 

@@ -12,7 +12,11 @@ import polars as pl
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.encoders.base import UNLIMITED, Encoder
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
-from recbole_llm4msr.knowledge.prompts.budget import ShrinkingPrompt, TokenBudget, fit
+from recbole_llm4msr.knowledge.prompts.cut_to_budget import (
+    ShrinkingPrompt,
+    TokenBudget,
+    cut_to_budget,
+)
 from recbole_llm4msr.knowledge.prompts.folds import assign_folds
 from recbole_llm4msr.knowledge.prompts.histories import (
     FULL,
@@ -22,7 +26,7 @@ from recbole_llm4msr.knowledge.prompts.histories import (
     user_histories,
 )
 from recbole_llm4msr.knowledge.prompts.scenarios import scenario_statistics
-from recbole_llm4msr.knowledge.prompts.shortening import (
+from recbole_llm4msr.knowledge.prompts.shorter_forms import (
     DESCRIBED,
     NAMED,
     OWN,
@@ -202,7 +206,8 @@ class PromptWriter:
         return texts.select("item").with_columns(prompt=pl.Series(prompts, dtype=pl.String))
 
     def _cut_to_limit(self, kind: str, prompts: Sequence[ShrinkingPrompt]) -> list[str]:
-        return fit(prompts, self.encoder, f"{kind} prompts of template {self.template.name}")
+        kind = f"{kind} prompts of template {self.template.name}"
+        return cut_to_budget(prompts, self.encoder, kind)
 
     def _wrapped(self, prompt: str) -> str:
         return self.encoder.wrap(prompt + self._ending, self._system)

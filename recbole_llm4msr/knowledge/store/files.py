@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.util.atomic_files import atomic_write
+from recbole_llm4msr.util.atomic_write import atomic_write
 
 
 def write_atomically(path: Path, content: bytes) -> None:

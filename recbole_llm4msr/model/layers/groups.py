@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from recbole_llm4msr.model.layers.kernels import stable_order
-from recbole_llm4msr.util.compiler import untraced
+from recbole_llm4msr.util.no_compile import untraced
 
 
 class _Reorder(torch.autograd.Function):

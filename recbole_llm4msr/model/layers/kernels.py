@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from recbole_llm4msr.util.compiler import untraced
+from recbole_llm4msr.util.no_compile import untraced
 
 #: Below this many numbers a matrix, torch multiplies batches by a slow kernel of its own, above it
 #: by a library.

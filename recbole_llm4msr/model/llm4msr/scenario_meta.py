@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recbole_llm4msr.model.llm4msr.code import KnowledgeEncoder
+from recbole_llm4msr.model.llm4msr.knowledge_encoder import KnowledgeEncoder
 
 
 class ScenarioMetaNetwork(nn.Module):

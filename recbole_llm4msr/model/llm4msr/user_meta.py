@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.llm4msr.code import KnowledgeEncoder
 from recbole_llm4msr.model.llm4msr.generated import generated_weight
+from recbole_llm4msr.model.llm4msr.knowledge_encoder import KnowledgeEncoder
 from recbole_llm4msr.model.llm4msr.users import BatchUsers, per_row
 
 

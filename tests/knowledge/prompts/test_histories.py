@@ -3,7 +3,7 @@
 import numpy as np
 
 from recbole_llm4msr.knowledge import KnowledgeOptions
-from recbole_llm4msr.knowledge.prompts.budget import TokenBudget
+from recbole_llm4msr.knowledge.prompts.cut_to_budget import TokenBudget
 from recbole_llm4msr.knowledge.prompts.histories import user_histories
 from tests.knowledge.conftest import TITLES, Settings, make_history
 from tests.knowledge.prompts.plans import plan, prompts_of

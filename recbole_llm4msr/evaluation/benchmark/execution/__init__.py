@@ -1,8 +1,8 @@
 """Running a study: jobs in processes, finished runs in ``runs.jsonl``, trials and their choice."""
 
-from recbole_llm4msr.evaluation.benchmark.execution.board import Board
 from recbole_llm4msr.evaluation.benchmark.execution.jobs import Job, JobError
 from recbole_llm4msr.evaluation.benchmark.execution.lock import lock_folder
+from recbole_llm4msr.evaluation.benchmark.execution.progress import Board
 from recbole_llm4msr.evaluation.benchmark.execution.records import (
     RecordError,
     Run,

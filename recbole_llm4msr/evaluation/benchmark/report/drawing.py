@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from recbole_llm4msr.evaluation.benchmark.report.plots import Plot, Points
-from recbole_llm4msr.util.atomic_files import atomic_write
+from recbole_llm4msr.util.atomic_write import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -21,7 +21,7 @@ from recbole_llm4msr.evaluation.benchmark.statistics import (
     group_by_activity,
     metrics_of,
 )
-from recbole_llm4msr.util.atomic_files import atomic_write
+from recbole_llm4msr.util.atomic_write import atomic_write
 
 NOTE = """
 Mean ± sample deviation over seeds of the test metric; the best of a column is bold. *difference*

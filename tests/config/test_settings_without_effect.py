@@ -12,7 +12,7 @@ import yaml
 
 from recbole_llm4msr import Config
 from recbole_llm4msr.config import ConfigError, properties_folder
-from recbole_llm4msr.config.effects import NEEDS
+from recbole_llm4msr.config.settings_without_effect import NEEDS
 from recbole_llm4msr.evaluation.benchmark import read_study
 from recbole_llm4msr.knowledge import KnowledgeOptions
 

@@ -8,7 +8,7 @@ import torch
 from recbole_llm4msr.knowledge import KnowledgeError, KnowledgeOptions, prepare_knowledge
 from recbole_llm4msr.knowledge.encoders.base import UNLIMITED
 from recbole_llm4msr.knowledge.encoders.huggingface.encoder import PretrainedEncoder
-from recbole_llm4msr.knowledge.prompts.budget import first_pieces, in_turns, piece_count
+from recbole_llm4msr.knowledge.prompts.cut_to_budget import first_pieces, in_turns, piece_count
 from recbole_llm4msr.knowledge.prompts.writer import PromptWriter
 from tests.knowledge.conftest import Settings
 from tests.knowledge.prompts.long_histories import KINDS, Words, long_history, newest_titles

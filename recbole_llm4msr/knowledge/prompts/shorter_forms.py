@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
-from recbole_llm4msr.knowledge.prompts.budget import (
+from recbole_llm4msr.knowledge.prompts.cut_to_budget import (
     ShrinkingPrompt,
     first_pieces,
     in_turns,
@@ -45,7 +45,7 @@ class UserPrompt(ShrinkingPrompt):
         self.listing = listing
 
     def full(self) -> str:
-        """See :class:`~.budget.ShrinkingPrompt`."""
+        """See :class:`~.cut_to_budget.ShrinkingPrompt`."""
         return self.write(self.history, self.profile, self.listing)
 
     @cached_property
@@ -68,7 +68,7 @@ class UserPrompt(ShrinkingPrompt):
         return max(piece_count(part["recent"][0]) for part in self.history)
 
     def shortened(self, *taken: int) -> str:
-        """See :class:`~.budget.ShrinkingPrompt`."""
+        """See :class:`~.cut_to_budget.ShrinkingPrompt`."""
         items, frequent, profile, words, scenarios, last_words, listing = taken
         most = self._words - words - last_words
         recent, often = self._kept("recent", items), self._kept("frequent", frequent)
@@ -129,7 +129,7 @@ class ScenarioPrompt(ShrinkingPrompt):
         self._rank = {number: rank for rank, number in enumerate(nearest)}
 
     def full(self) -> str:
-        """See :class:`~.budget.ShrinkingPrompt`."""
+        """See :class:`~.cut_to_budget.ShrinkingPrompt`."""
         return self._written(self.target, self.others)
 
     @cached_property
@@ -156,7 +156,7 @@ class ScenarioPrompt(ShrinkingPrompt):
         return max((piece_count(entry["name"]) for entry in entries), default=0)
 
     def shortened(self, *taken: int) -> str:
-        """See :class:`~.budget.ShrinkingPrompt`."""
+        """See :class:`~.cut_to_budget.ShrinkingPrompt`."""
         words, overlaps, leading, figures, own, names, last, own_leading, described = taken
         most = self._words - words if words else None
         own_entries = _shorten_names(self.target["leading"], most)
@@ -214,7 +214,7 @@ class ItemPrompt(ShrinkingPrompt):
         self.write, self.text, self.category = write, text, category
 
     def full(self) -> str:
-        """See :class:`~.budget.ShrinkingPrompt`."""
+        """See :class:`~.cut_to_budget.ShrinkingPrompt`."""
         return self.write(self.text, self.category)
 
     @cached_property
@@ -229,7 +229,7 @@ class ItemPrompt(ShrinkingPrompt):
         return piece_count(self.text)
 
     def shortened(self, *taken: int) -> str:
-        """See :class:`~.budget.ShrinkingPrompt`."""
+        """See :class:`~.cut_to_budget.ShrinkingPrompt`."""
         words, category, last = taken
         text = first_pieces(self.text, self._words - words - last)
         left = first_pieces(self.category or "", self.steps[1] - category)

@@ -67,7 +67,7 @@ class ShrinkingPrompt(ABC):
         return self.shortened(*taken)
 
 
-def fit(prompts: Sequence[ShrinkingPrompt], encoder: Encoder, kind: str) -> list[str]:
+def cut_to_budget(prompts: Sequence[ShrinkingPrompt], encoder: Encoder, kind: str) -> list[str]:
     """Render the longest form of every prompt that is within the encoder's limit.
 
     Tokens are counted in batches. The longest fitting form of the prompts that are too long is

@@ -147,8 +147,7 @@ class MultiScenarioDataset(EncodedDataset):
         return super()._stays_text(field) or field == rule.get("field")
 
     def _normalize(self) -> None:
-        """Only note the fields: their range is that of the training rows, once there is a split."""
-        fields_to_normalise(self)
+        """Leave the fields as they are: :meth:`build` scales them, by the training rows' range."""
 
     def _remap_ID_all(self) -> None:  # noqa: N802  (RecBole's name)
         super()._remap_ID_all()

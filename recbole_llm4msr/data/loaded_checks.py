@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 from recbole.data.dataset import Dataset
 from recbole.utils import FeatureType
 
@@ -188,12 +188,12 @@ def _check_time(dataset: Dataset) -> None:
         )
 
 
-def warn_of_repeated_keys(dataset: Dataset, frame: Any, key: str, path: Path) -> None:
+def warn_of_repeated_keys(dataset: Dataset, frame: pl.DataFrame, key: str, path: Path) -> None:
     """Warn of users or items that have several different rows in their file; the first one counts.
 
     Args:
         dataset: Whose logger is used.
-        frame: The polars frame of the file.
+        frame: The rows of the file.
         key: Column of the ids.
         path: The file.
     """

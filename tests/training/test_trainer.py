@@ -47,7 +47,7 @@ def test_training_resumes_where_it_stopped(toy, tmp_path) -> None:
 
 def test_two_runs_started_in_the_same_second_write_different_checkpoints(toy, tmp_path) -> None:
     first, second = (make(tmp_path, seed=seed)[0] for seed in (1, 2))
-    second.saved_model_file = second._unwritten_file = first.saved_model_file
+    second.saved_model_file = second._proposed_file = first.saved_model_file
     for trainer in (first, second, first):
         trainer._save_checkpoint(0)
     files = [Path(trainer.saved_model_file) for trainer in (first, second)]

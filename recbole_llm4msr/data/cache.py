@@ -1,7 +1,8 @@
 """Cache a processed data set as arrays that the next run maps into memory.
 
 The key is a hash of all inputs: the files (size, time and content at both ends), every setting that
-a data set reads, and the versions. Each key has its own folder; a folder is never updated.
+a data set reads, and the versions. Each key has its own folder; a folder is never updated. Every
+file has a checksum, compared when it is read: a damaged cache is made anew.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from recbole_llm4msr.data.folders import companion_folder
 from recbole_llm4msr.data.row_changes import RowChanges
 from recbole_llm4msr.data.scenario import ScenarioNames
 from recbole_llm4msr.data.vocabulary import TokenIds
+from recbole_llm4msr.util.checksum import file_checksum, verify_checksum, with_checksum
 
 #: Version of the format. Increased when the files, or the result of reading and filtering, change,
 #: so that older caches are not read.
-_FORMAT = 3
+_FORMAT = 4
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")
@@ -84,6 +86,9 @@ class DatasetCache:
             return
         try:
             self._write(dataset, temporary)
+            for file in temporary.iterdir():  # on the disk before the folder has its name
+                with file.open("rb+") as content:
+                    os.fsync(content.fileno())
             temporary.rename(self.folder)
         except (OSError, ValueError, TypeError) as error:
             getLogger().warning("The data set is not cached for the next run: %s", error)
@@ -115,8 +120,9 @@ class DatasetCache:
             "sizes": getattr(dataset, "file_size_list", None),
             "names": [dataset.names.names, dataset.names.descriptions],
             "changes": dataset.row_changes.entries,
+            "checksums": {file.name: file_checksum(file) for file in folder.iterdir()},
         }
-        (folder / "state.json").write_text(json.dumps(state), encoding="utf-8")
+        (folder / "state.json").write_text(json.dumps(with_checksum(state)), encoding="utf-8")
 
     @staticmethod
     def _write_column(path: Path, values: np.ndarray, ragged: bool) -> None:
@@ -137,7 +143,7 @@ class DatasetCache:
         if not (self.folder / "state.json").is_file():
             return False
         try:
-            state = json.loads((self.folder / "state.json").read_text(encoding="utf-8"))
+            state = self._verified_state()
             feats = {
                 name: self._read_feat(name, columns) for name, columns in state["columns"].items()
             }
@@ -145,12 +151,21 @@ class DatasetCache:
                 field: self._read(f"tokens.{field}.npy") for field in set(state["tokens"].values())
             }
         except (OSError, ValueError, KeyError) as error:
-            getLogger().warning("%s is damaged and written again: %s", self.folder, error)
+            getLogger().warning("%s is damaged and is made anew: %s", self.folder, error)
             shutil.rmtree(self.folder, ignore_errors=True)
             return False
         self._fill(dataset, state, feats, tokens)
         os.utime(self.folder / "state.json")  # the time of last use
         return True
+
+    def _verified_state(self) -> dict[str, Any]:
+        """Return the content of ``state.json`` after comparing the checksum of every file."""
+        text = (self.folder / "state.json").read_text(encoding="utf-8")
+        state = verify_checksum(json.loads(text))
+        for name, checksum in state["checksums"].items():
+            if file_checksum(self.folder / name) != checksum:
+                raise ValueError(f"{name} does not match its checksum")
+        return state
 
     @staticmethod
     def _fill(dataset, state: dict[str, Any], feats: dict, tokens: dict[str, np.ndarray]) -> None:

@@ -100,6 +100,41 @@ def test_a_damaged_cache_is_written_again(toy, tmp_path, caplog) -> None:
     assert np.load(folder / "inter_feat.user_id.npy").shape == (1500,)
 
 
+def _flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("inter_feat.label.npy", _flipped),
+        ("inter_feat.user_id.npy", _flipped),
+        ("tokens.item_id.npy", _flipped),
+        ("inter_feat.item_id.npy", lambda content: b""),
+        ("state.json", _flipped),
+        ("state.json", lambda content: b"[]"),
+        ("state.json", lambda content: b'{"columns": 3}'),
+    ],
+)
+def test_a_damaged_file_of_the_cache_is_made_anew(toy, tmp_path, caplog, name, damage) -> None:
+    make(tmp_path)
+    (folder,) = kept(toy)
+    before = (folder / name).read_bytes()
+    (folder / name).write_bytes(damage(before))
+    assert_same(make(tmp_path), make(tmp_path, dataset_cache=False))
+    assert "is damaged and is made anew" in caplog.text
+    assert (folder / name).read_bytes() == before
+
+
+def test_a_missing_file_of_the_cache_is_made_anew(toy, tmp_path, caplog) -> None:
+    make(tmp_path)
+    (folder,) = kept(toy)
+    (folder / "item_feat.price.npy").unlink()
+    assert_same(make(tmp_path), make(tmp_path, dataset_cache=False))
+    assert "is damaged and is made anew" in caplog.text
+
+
 def test_a_failed_write_leaves_no_folder(toy, tmp_path, monkeypatch) -> None:
     def full_disk(*_, **__):
         raise OSError("No space left on device")

@@ -9,6 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from recbole_llm4msr.util.checksum import ChecksumError, verify_checksum, with_checksum
+
 
 class RecordError(ValueError):
     """A line of a file of runs is not a run."""
@@ -60,17 +62,20 @@ class Run:
 
     @classmethod
     def from_json(cls, line: str | bytes) -> Run:
-        """Parse a line.
+        """Parse a line. Lines of files written before version 0.2 have no checksum.
 
         Raises:
-            RecordError: It is not a JSON object, or a key is missing or unknown.
+            RecordError: It is not a JSON object, its checksum differs, or a key is missing or
+                unknown.
         """
         try:
             content = json.loads(line)
         except ValueError as error:  # or the bytes are not text
             raise RecordError(f"not valid JSON: {error}") from error
-        if not isinstance(content, dict):
-            raise RecordError("not a JSON object")
+        try:
+            content = verify_checksum(content, required=False)
+        except ChecksumError as error:
+            raise RecordError(str(error)) from error
         unknown = set(content) - {f.name for f in fields(cls)}
         if unknown:
             raise RecordError(f"unknown key {min(unknown)!r}")
@@ -80,8 +85,8 @@ class Run:
             raise RecordError(str(error).replace("Run.__init__()", "the run is")) from error
 
     def to_json(self) -> str:
-        """Return the run as one line of JSON, without the line end."""
-        return json.dumps(asdict(self), allow_nan=False)
+        """Return the run and its checksum as one line of JSON, without the line end."""
+        return json.dumps(with_checksum(asdict(self)), allow_nan=False)
 
 
 def append_run(path: Path, run: Run) -> None:

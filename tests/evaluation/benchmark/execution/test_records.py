@@ -55,3 +55,24 @@ def test_any_other_invalid_line_is_an_error_with_file_and_line(
     path.write_text(f"{runs[0].to_json()}\n{line}\n")
     with pytest.raises(RecordError, match=f"runs.jsonl, line 2: .*{message}"):
         read_runs(path)
+
+
+def test_every_changed_digit_or_letter_is_detected(runs, tmp_path) -> None:
+    path = tmp_path / "runs.jsonl"
+    append_run(path, runs[0])
+    line = path.read_text()
+    for place, character in enumerate(line):
+        if not character.isalnum():
+            continue
+        other = "7" if character != "7" else "3"
+        path.write_text(line[:place] + other + line[place + 1 :])
+        with pytest.raises(RecordError, match="line 1"):
+            read_runs(path)
+
+
+def test_lines_without_a_checksum_are_still_read(runs, tmp_path) -> None:
+    path = tmp_path / "runs.jsonl"
+    content = json.loads(runs[0].to_json())
+    del content["crc32"]
+    path.write_text(json.dumps(content) + "\n")
+    assert read_runs(path) == runs[:1]

@@ -70,7 +70,7 @@ BACKBONES: dict[str, Option] = {
     "meta_tower_layers": Option("int", "Number of generated layers of the meta tower."),
     "domain_hidden_size": Option(
         "int",
-        "Width of the layer whose weights are shared times the scenario's.",
+        "Width of the first layer: the product of a shared weight and the scenario's.",
     ),
     "expert_size": Option("int", "Width of an expert."),
     "alpha_scenario": Option(

@@ -13,6 +13,7 @@ import recbole_llm4msr
 from recbole_llm4msr.config import names
 from recbole_llm4msr.config.early import check_options
 from recbole_llm4msr.model import registered_models
+from tests.fresh_process import ForkServer
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]
 COMMAND = "pip install --no-deps recbole==1.2.1"
@@ -69,6 +70,13 @@ def test_help_and_errors_of_arguments_import_nothing_heavy(arguments: list[str])
     assert done.stdout.splitlines()[-1] == "heavy: set()", done.stderr
 
 
+@pytest.fixture(scope="module")
+def after_import():
+    """Processes in which this package was imported, without torch, before the libraries."""
+    with ForkServer("import recbole_llm4msr, sys; assert 'torch' not in sys.modules") as server:
+        yield server
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -87,9 +95,9 @@ def test_help_and_errors_of_arguments_import_nothing_heavy(arguments: list[str])
         "from recbole_llm4msr.knowledge import prepare_knowledge",
     ],
 )
-def test_whatever_is_imported_first_recbole_knows_our_models(statement: str) -> None:
+def test_whatever_is_imported_first_recbole_knows_our_models(statement, after_import, tmp_path):
     code = (
-        "import recbole_llm4msr, sys; assert 'torch' not in sys.modules\n"
+        "import recbole_llm4msr, sys\n"
         f"{statement}\nimport recbole.utils, recbole.quick_start, importlib\n"
         "model = recbole.utils.get_model('LLM4MSR_STAR')\n"
         "assert model is recbole_llm4msr.get_model('LLM4MSR_STAR')\n"
@@ -105,7 +113,7 @@ def test_whatever_is_imported_first_recbole_knows_our_models(statement: str) -> 
         "assert i.Interaction.__getitem__.__module__.startswith('recbole_llm4msr.compat')\n"
         "print(recbole.quick_start.run_recbole.__globals__['Config'].__module__)"
     )
-    done = python("-c", code)
+    done = after_import.run(code, output=tmp_path)
     assert done.stdout.split() == ["recbole_llm4msr.pipeline.registration"], done.stderr
 
 

@@ -26,6 +26,7 @@ from recbole_llm4msr import (
     objective_function,
     run,
 )
+from tests.fresh_process import RUN_MODULE
 from tests.toy import toy_settings
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]
@@ -186,18 +187,22 @@ def test_command_trains_from_another_folder_and_prints_the_table(toy, tmp_path) 
         ),
     ],
 )
-def test_command_says_what_is_wrong_in_one_line(toy, tmp_path, arguments, message) -> None:
-    done = command(*arguments, f"--data_path={tmp_path}", cwd=tmp_path)
+def test_command_says_what_is_wrong_in_one_line(
+    toy, tmp_path, fork_server, arguments, message
+) -> None:
+    done = fork_server.run(RUN_MODULE, *arguments, f"--data_path={tmp_path}", output=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: ") or "error: unknown" in done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_traceback_is_shown_to_those_who_ask(toy, tmp_path) -> None:
+def test_a_traceback_is_shown_to_those_who_ask(toy, tmp_path, fork_server) -> None:
     asked = ["--model=STAR", f"--data_path={tmp_path}", "--epochs=1", "--traceback"]
-    assert "Traceback" in command(*asked, "--dataset=tou", cwd=tmp_path).stderr
-    assert command(*asked, "--dataset=toy", cwd=tmp_path).returncode == 0
+    failed = fork_server.run(RUN_MODULE, *asked, "--dataset=tou", output=tmp_path)
+    assert "Traceback" in failed.stderr
+    trained = fork_server.run(RUN_MODULE, *asked, "--dataset=toy", output=tmp_path)
+    assert trained.returncode == 0, trained.stderr
 
 
 def test_help_names_models_commands_and_settings(tmp_path) -> None:

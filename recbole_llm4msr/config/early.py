@@ -25,7 +25,7 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
 
     Args:
         options: Options of the command line, as texts.
-        others: Arguments that are no options.
+        others: Arguments that are not options.
 
     Raises:
         ValueError: An argument is not an option, a key is unknown, a value is of another type, or

@@ -14,7 +14,7 @@ from recbole.utils import FeatureSource, FeatureType
 from recbole_llm4msr.data.cache import DatasetCache
 from recbole_llm4msr.data.encoded import EncodedDataset
 from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
-from recbole_llm4msr.data.knowledge_vectors import KnowledgeVectors
+from recbole_llm4msr.data.knowledge_protocol import KnowledgeVectors
 from recbole_llm4msr.data.labels import check_labels
 from recbole_llm4msr.data.normalisation import fields_to_normalise, normalise
 from recbole_llm4msr.data.scenario import ScenarioError, ScenarioNames, check_rule, derive

@@ -1,4 +1,4 @@
-"""What is imported when: nothing heavy before it is asked for; and RecBole's absence is told."""
+"""Imports at start-up: heavy libraries only when needed; an error where RecBole is missing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
     ],
     ids=" ".join,
 )
-def test_help_and_errors_of_arguments_import_nothing_heavy(arguments: list[str]) -> None:
+def test_help_and_argument_errors_import_no_heavy_library(arguments: list[str]) -> None:
     heavy = HEAVY.replace("'polars', ", "") if arguments[:1] == ["convert"] else HEAVY
     code = (
         "import sys\nfrom recbole_llm4msr.__main__ import main\n"
@@ -95,7 +95,9 @@ def after_import():
         "from recbole_llm4msr.knowledge import prepare_knowledge",
     ],
 )
-def test_whatever_is_imported_first_recbole_knows_our_models(statement, after_import, tmp_path):
+def test_models_are_registered_whichever_module_is_imported_first(
+    statement, after_import, tmp_path
+):
     code = (
         "import recbole_llm4msr, sys\n"
         f"{statement}\nimport recbole.utils, recbole.quick_start, importlib\n"
@@ -117,7 +119,7 @@ def test_whatever_is_imported_first_recbole_knows_our_models(statement, after_im
     assert done.stdout.split() == ["recbole_llm4msr.pipeline.registration"], done.stderr
 
 
-def test_recbole_may_be_imported_before_this_package() -> None:
+def test_recbole_imported_before_this_package_gets_the_models() -> None:
     code = (
         "import numpy as np; np.float_ = np.float64\nimport recbole.utils\n"
         "import recbole_llm4msr; print(recbole.utils.get_model('STAR').__name__)"
@@ -125,7 +127,7 @@ def test_recbole_may_be_imported_before_this_package() -> None:
     assert python("-c", code).stdout.split() == ["STAR"]
 
 
-def test_names_read_from_files_are_those_of_the_models() -> None:
+def test_model_names_from_files_equal_the_registry() -> None:
     models = registered_models()
     ours = [
         n for n in models if not n.startswith("LLM4MSR_") and "backbone" in models[n].__module__
@@ -139,7 +141,7 @@ def test_names_read_from_files_are_those_of_the_models() -> None:
 
 
 @pytest.mark.parametrize("name", ["STARR", "LLM4MSR_STARR", "x", "LLM4MSR_", "../x"])
-def test_an_unknown_model_gets_the_same_answer_early_and_late(name: str) -> None:
+def test_unknown_model_error_is_the_same_before_and_after_imports(name: str) -> None:
     with pytest.raises(ValueError, match="there is no model") as early:
         names.check_model(name)
     with pytest.raises(ValueError, match="there is no model") as late:
@@ -158,7 +160,7 @@ def test_an_unknown_model_gets_the_same_answer_early_and_late(name: str) -> None
     ],
 )
 @pytest.mark.parametrize("model", ["STAR", "LLM4MSR_PLE", "DeepFM"])
-def test_an_option_gets_the_same_answer_early_and_late(monkeypatch, model, options) -> None:
+def test_option_error_is_the_same_before_and_after_imports(monkeypatch, model, options) -> None:
     given = {"model": model, "dataset": "ml-100k", **options}
     monkeypatch.setattr(sys, "argv", ["run_recbole.py", *(f"--{k}={v}" for k, v in given.items())])
     with pytest.raises((ValueError, OSError)) as early:
@@ -178,9 +180,7 @@ def test_an_option_gets_the_same_answer_early_and_late(monkeypatch, model, optio
     ],
     ids=lambda arguments: arguments[-1],
 )
-def test_without_its_recbole_the_command_that_installs_it_is_named(
-    tmp_path, arguments, version
-) -> None:
+def test_missing_recbole_error_names_the_install_command(tmp_path, arguments, version) -> None:
     if version is None:  # hides the one that is installed
         hidden = "import importlib.util as u\nfind = u.find_spec\n"
         hidden += "u.find_spec = lambda n, p=None: None if n == 'recbole' else find(n, p)\n"

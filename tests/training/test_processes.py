@@ -30,7 +30,7 @@ def slow(*arguments, **options):
 torch.save = slow
 """
 
-#: A process group, in whose time torch's compiler is imported; it has to end when it is told to.
+#: A process group during which torch's compiler is imported; it must end when it is destroyed.
 SHORT_LIVED = """
 import weakref, torch
 from torch import distributed
@@ -52,7 +52,7 @@ def free_port() -> int:
 
 
 def big_result(rank: int, model, dataset, files, options: dict) -> None:
-    """What a process of :func:`run` does, with a result that is all size."""
+    """Stand-in for the training of one process of :func:`run`, with a large result."""
     options["queue"].put({"text": "x" * 200_000})
 
 

@@ -54,7 +54,7 @@ BACKBONES: dict[str, Option] = {
     ),
     "stitch_self": Option(
         "float",
-        "What a network starts with of its own layers; the others share the rest.",
+        "Initial weight of a network's own layers; the others share the rest.",
     ),
     "gate_hidden_size": Option("int", "Width of a gate's hidden layer."),
     "n_adapters": Option("int", "How many of the last hidden layers have an adapter."),

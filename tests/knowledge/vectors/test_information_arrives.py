@@ -1,4 +1,4 @@
-"""What distinguishes two texts is still in what the model reads."""
+"""Differences between prompts can be read from the vectors that the model receives."""
 
 import numpy as np
 import pytest

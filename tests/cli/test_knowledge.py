@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from recbole_llm4msr.cli.knowledge import app
 from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
+from recbole_llm4msr.knowledge.encoders.lsa import LsaEncoder
 from recbole_llm4msr.knowledge.store.export import export_users
 
 
@@ -64,6 +65,18 @@ def test_build_inspect_list_verify_export_on_real_data(run, tmp_path):
     )
     assert code == 0, said
     assert pl.read_parquet(tmp_path / "a.parquet").height == 943
+
+
+def test_inspect_counts_the_special_tokens_of_a_prompt(run, monkeypatch):
+    def tokens() -> int:
+        code, said = run("inspect", "--dataset=ml-100k", "--user=196")
+        assert code == 0, said
+        return int(re.search(r"user 196: (\d+) tokens", said)[1])
+
+    words = tokens()
+    with_special = lambda encoder, prompts: encoder.count_tokens(prompts) + 2  # noqa: E731
+    monkeypatch.setattr(LsaEncoder, "prompt_tokens", with_special)
+    assert tokens() == words + 2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -146,23 +148,23 @@ def package(tmp_path) -> Path:
     return site
 
 
-@pytest.fixture
-def run_script(fork_server, package):
-    """Run a program in a fresh process that sees the package."""
-    return lambda program, *arguments: output_of(fork_server, package, program, *arguments)
-
-
-def output_of(fork_server, site: Path, program: str, *arguments: Path) -> str:
-    where = {"cwd": site.parent, "path": [site], "output": site.parent}
-    done = fork_server.run(program, *arguments, **where)
+def run_script(script: str, site: Path, *arguments: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])},
+        cwd=site.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
 
-def test_a_package_brings_the_backbone_of_the_document(run_script, tmp_path):
+def test_a_package_brings_the_backbone_of_the_document(package, tmp_path):
     """It is trained under both names, without an import, and with options of its own."""
     write_dataset(tmp_path / "data", "brought", 3, only_ids=True)
-    said = run_script(SCRIPT, tmp_path / "data", tmp_path / "saved")
+    said = run_script(SCRIPT, package, tmp_path / "data", tmp_path / "saved")
     for name in ("GatedDNN", "LLM4MSR_GatedDNN"):
         assert f"{name} ['logloss', 'logloss@mean', 'logloss@s0'" in said
 
@@ -180,12 +182,12 @@ except ValueError as error:
 """
 
 
-def test_a_package_may_be_imported_first_and_a_broken_one_stops_nobody_else(run_script, package):
+def test_a_package_may_be_imported_first_and_a_broken_one_stops_nobody_else(package):
     """The first import is what asks for the backbones of installed packages, its own too."""
     (package / "broken.py").write_text("import of_a_package_that_is_not_there\n")
     announced = package / "gated_dnn-1.0.dist-info" / "entry_points.txt"
     announced.write_text(announced.read_text() + "Broken = broken:Broken\n")
-    said = run_script(IMPORTED_FIRST)
+    said = run_script(IMPORTED_FIRST, package)
     assert "Broken is announced by an installed package as broken:Broken" in said
     assert "No module named 'of_a_package_that_is_not_there'" in said
 

@@ -136,7 +136,7 @@ def test_checkpoint_with_something_else_in_it_is_refused_not_executed(tmp_path) 
 @pytest.mark.parametrize(
     "content", [b"", b"no checkpoint at all", pickle.dumps({"a": 1}), b"PK\x03\x04 half a zip"]
 )
-def test_file_that_is_no_checkpoint_is_named(tmp_path, content: bytes) -> None:
+def test_file_that_is_not_a_checkpoint_raises_with_its_name(tmp_path, content: bytes) -> None:
     path = tmp_path / "model.pth"
     path.write_bytes(content)
     with pytest.raises(compat.CheckpointError, match=r"model\.pth"):

@@ -133,24 +133,32 @@ def encode(dataset: Dataset) -> dict[str, Any]:
     Args:
         dataset: The training split, after :meth:`build`, which knows the ranges of its numbers.
     """
+    # RecBole's names of fields are numpy's strings, which a checkpoint cannot hold.
+    by_field = {str(field): tokens for field, tokens in dataset.field2id_token.items()}
     spaces: dict[int, str] = {}
-    tokens = {}
-    for field, values in dataset.field2id_token.items():
-        if spaces.setdefault(id(values), field) == field:
-            tokens[field] = _pack(values)
+    for field, tokens in by_field.items():
+        spaces.setdefault(id(tokens), field)
+    # Without the fields that negative sampling names, which no table has.
+    tables = (getattr(dataset, name) for name in dataset.feat_name_list)
+    present = {str(field) for table in tables for field in table.columns}
+    types = {str(f): kind.value for f, kind in dataset.field2type.items() if f in present}
     rules = getattr(dataset, "number_rules", None) or NumberRules()
     return {
         "format": _FORMAT,
-        "tokens": tokens,
-        "spaces": {f: spaces[id(values)] for f, values in dataset.field2id_token.items()},
-        "types": {field: kind.value for field, kind in dataset.field2type.items()},
-        "sources": {f: getattr(s, "value", s) for f, s in dataset.field2source.items()},
-        "lengths": {field: int(n) for field, n in dataset.field2seqlen.items()},
-        "sizes": {field: int(n) for field, n in dataset.field2bucketnum.items()},
+        "tokens": {field: _pack(by_field[field]) for field in spaces.values()},
+        "spaces": {field: spaces[id(tokens)] for field, tokens in by_field.items()},
+        "types": types,
+        "sources": {field: _source(dataset.field2source[field]) for field in types},
+        "lengths": {field: int(dataset.field2seqlen[field]) for field in types},
+        "sizes": {str(field): int(n) for field, n in dataset.field2bucketnum.items()},
         "numbers": rules.to_plain(),
         "fields": {name: getattr(dataset, name, None) for name in _FIELDS},
         "scenario_names": list(getattr(dataset, "scenario_names", [])),
     }
+
+
+def _source(source: Any) -> str:
+    return str(getattr(source, "value", source))
 
 
 def decode(state: dict[str, Any]) -> VocabularyState:

@@ -79,9 +79,9 @@ def _of_training(bench: Workbench, fingerprint: str, wanted: bool) -> Knowledge:
         )
         raise KnowledgeError(
             f"The checkpoint was trained with other knowledge (fingerprint {fingerprint[:12]}) "
-            f"than what the data give now ({bench.fingerprint[:12]}): the training rows, their order "
-            "where times are equal, the prompts or the encoder differ, or another version of this "
-            f"package made it. {options} Or use the data and options it was trained with."
+            f"than what the data give now ({bench.fingerprint[:12]}): the training rows, their "
+            "order where times are equal, the prompts or the encoder differ, or another version "
+            f"of this package made it. {options} Or use the data and options it was trained with."
         )
     prepared, _ = load_prepared(vectors, manifest)
     summary = f"knowledge {bench.options.knowledge} of the training run; store {bench.store.folder}"

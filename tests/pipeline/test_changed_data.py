@@ -178,7 +178,7 @@ def test_rare_ids_keep_their_row_and_unknown_ones_share_it(toy, tmp_path, model)
     more = {"min_count": 30, "eval_args": {"order": "RO"}, "knowledge": "random"}
     checkpoint = train(tmp_path, model, **more)
     before = scores(checkpoint)
-    rewrite(toy / "toy.inter", lambda rows: rows[::-1][:1400] + ["u77\ti1\tfeed\t1\t9999"])
+    rewrite(toy / "toy.inter", lambda rows: [*rows[:-1401:-1], "u77\ti1\tfeed\t1\t9999"])
     options = {"trained_knowledge": True} if model.startswith("LLM4MSR") else {}
     same(before, scores(checkpoint, **options), but=100)
     _, loaded, *_ = load_data_and_model(checkpoint, **options)
@@ -224,7 +224,7 @@ def test_a_general_model_of_recbole(toy, tmp_path) -> None:
     rewrite(toy / "toy.inter", lambda rows: rows[::-1])
     after = embedded()
     assert before.keys() == after.keys()
-    _, model, dataset, *_ = load_data_and_model(checkpoint)
+    dataset = load_data_and_model(checkpoint)[2]
     users = dataset.inter_feat["user_id"]
     tokens = dataset.id2token("user_id", np.arange(dataset.user_num))
     trained = load_checkpoint(checkpoint)["config"]

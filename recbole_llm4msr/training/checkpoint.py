@@ -125,6 +125,8 @@ class CheckpointMixin:
             self._state = encode(self._train_set)  # once a training, not once an epoch
         if self._state is not None:
             self.config = compat.copy_config(config)
+            for name in ("trained_knowledge", "use_trained_knowledge"):  # of an earlier checkpoint
+                vars(self.config).pop(name, None)
             self.config.trained_data = self._state
             self.config.trained_folder = str(Path(config["data_path"]).absolute())
         try:

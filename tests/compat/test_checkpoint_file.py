@@ -119,7 +119,7 @@ def test_a_write_that_fails_is_one_sentence_with_the_space(tmp_path) -> None:
         check=True,
         env={**os.environ, "PYTHONPATH": root},
     )
-    assert f"could not be written to {tmp_path} (" in done.stdout
+    assert f"could not be written to {tmp_path} (File too large)" in done.stdout
     assert "It needs about 4.0 MB, and " in done.stdout
 
 

@@ -11,9 +11,8 @@ import torch
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import decode, differences, encode
-from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
-from recbole_llm4msr.util.leftovers import locked, remove_leftovers
+from recbole_llm4msr.util.leftovers import locked_write, remove_leftovers
 
 
 class CheckpointMixin:
@@ -110,7 +109,7 @@ class CheckpointMixin:
             self._claim_file()
         path = kwargs.pop("saved_model_file", self.saved_model_file)
         if not self.distributed or self.config["local_rank"] == 0:
-            with atomic_write(path) as temporary, locked(temporary), self._config_with_data():
+            with locked_write(path) as temporary, self._config_with_data():
                 super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
         if self.distributed:  # no process reads the file before it is complete
             torch.distributed.barrier()

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from recbole_llm4msr.util.atomic_write import atomic_write
+
 try:
     import fcntl
 except ImportError:  # Windows: nothing is locked, and nothing is removed
@@ -17,11 +19,19 @@ _RANDOM = "[0-9a-f]" * 12
 
 
 @contextlib.contextmanager
-def locked(temporary: str | Path) -> Iterator[None]:
-    """Create a temporary file and hold its lock in the block; the system drops it with the process.
+def locked_write(path: str | Path) -> Iterator[Path]:
+    """:func:`atomic_write`, with the temporary file locked until it has its name.
 
-    The block writes to the file without replacing it.
+    The block writes to the file without replacing it. The system drops the lock of a process
+    that is killed.
     """
+    with contextlib.ExitStack() as after_renaming, atomic_write(path) as temporary:
+        after_renaming.enter_context(_locked(temporary))
+        yield temporary
+
+
+@contextlib.contextmanager
+def _locked(temporary: Path) -> Iterator[None]:
     if fcntl is None:
         yield
         return

@@ -11,16 +11,14 @@ from pathlib import Path
 import pytest
 
 import recbole_llm4msr
-from recbole_llm4msr.util.atomic_write import atomic_write
-from recbole_llm4msr.util.leftovers import locked, remove_leftovers
+from recbole_llm4msr.util.leftovers import locked_write, remove_leftovers
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no file locks")
 
 WRITER = """
 import sys, time
-from recbole_llm4msr.util.atomic_write import atomic_write
-from recbole_llm4msr.util.leftovers import locked
-with atomic_write(sys.argv[1]) as temporary, locked(temporary):
+from recbole_llm4msr.util.leftovers import locked_write
+with locked_write(sys.argv[1]) as temporary:
     temporary.write_bytes(b"half")
     print("writing", flush=True)
     time.sleep(600)
@@ -58,18 +56,29 @@ def test_only_the_file_of_a_killed_writer_is_removed(tmp_path) -> None:
 
 
 def test_a_locked_file_gets_its_name(tmp_path) -> None:
-    with atomic_write(tmp_path / "x.pth") as temporary, locked(temporary):
+    with locked_write(tmp_path / "x.pth") as temporary:
         temporary.write_bytes(b"whole")
         assert remove_leftovers(tmp_path, ".*.pth") == []
     assert [file.name for file in tmp_path.iterdir()] == ["x.pth"]
     assert (tmp_path / "x.pth").read_bytes() == b"whole"
 
 
+def test_the_lock_is_held_until_the_file_has_its_name(tmp_path, monkeypatch) -> None:
+    removed = []
+    fsync = os.fsync
+
+    def between(descriptor: int) -> None:
+        removed.extend(remove_leftovers(tmp_path, ".*.pth"))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", between)  # after the block, before the rename
+    with locked_write(tmp_path / "x.pth") as temporary:
+        temporary.write_bytes(b"whole")
+    assert removed == []
+    assert (tmp_path / "x.pth").read_bytes() == b"whole"
+
+
 def test_a_block_that_fails_leaves_nothing(tmp_path) -> None:
-    with (
-        pytest.raises(OSError, match="full"),
-        atomic_write(tmp_path / "x.pth") as temporary,
-        locked(temporary),
-    ):
+    with pytest.raises(OSError, match="full"), locked_write(tmp_path / "x.pth"):
         raise OSError("full")
     assert list(tmp_path.iterdir()) == []

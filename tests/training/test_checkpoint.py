@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
 from recbole.utils import init_seed
 
+import recbole_llm4msr
 from recbole_llm4msr import (
     Config,
     create_dataset,
@@ -76,9 +81,16 @@ def test_testing_a_file_of_other_ids_is_refused(toy, tmp_path, model) -> None:
 
 
 def test_a_checkpoint_of_a_killed_run_is_removed_by_the_next(toy, tmp_path, caplog) -> None:
-    (tmp_path / "saved").mkdir()
-    left = tmp_path / "saved" / ".STAR-then.pth.0123456789ab"
-    left.write_bytes(b"half")
+    code = (
+        "import os, signal, sys; from recbole_llm4msr.util.atomic_write import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as temporary:\n"
+        "    temporary.write_bytes(b'half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    file = str(tmp_path / "saved" / "STAR-then.pth")
+    root = str(Path(recbole_llm4msr.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": root}
+    subprocess.run([sys.executable, "-c", code, file], check=False, env=environment)
+    (left,) = (tmp_path / "saved").iterdir()
     trainer, (train, valid, _) = make(tmp_path, state="INFO")
     with caplog.at_level(logging.INFO):
         trainer.fit(train, valid)

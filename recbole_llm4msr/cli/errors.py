@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from recbole_llm4msr.config.command_line import convert, parse_options
+from recbole_llm4msr.config.command_line import convert_option, parse_options
 
 err = Console(stderr=True)
 
@@ -41,4 +41,4 @@ def read_settings(context: typer.Context) -> dict[str, Any]:
     options, others = parse_options(context.args)
     if others:
         raise ValueError(f"{' '.join(others)!r} is not an option; write --key=value")
-    return {key: convert(value) for key, value in options.items()}
+    return {key: convert_option(key, value) for key, value in options.items()}

@@ -18,6 +18,7 @@ Train and evaluate a multi-scenario model, with or without the knowledge of a la
   --KEY=VALUE               any setting; --KEY VALUE means the same
   --traceback               show where an error comes from
   --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole
+  --oversubscribe=True      more processes (--nproc) than cores
 
 Other commands (each explains itself with --help):
 {commands}
@@ -67,7 +68,7 @@ def _run(arguments: list[str]) -> None:
 
     launch = {
         key: convert(options[key])
-        for key in ("nproc", "world_size", "ip", "group_offset")
+        for key in ("nproc", "world_size", "ip", "group_offset", "oversubscribe")
         if key in options
     }
     if "port" in options:

@@ -120,10 +120,29 @@ def _check_split(eval_args: dict[str, Any]) -> None:
                 f"eval_args: {kind}: {shares!r} has to hold three shares, of training, validation "
                 "and test rows, as [0.8, 0.1, 0.1]"
             )
+        _check_shares(kind, shares)
+    if "LS" in split and split["LS"] not in ("valid_and_test", "valid_only", "test_only"):
+        raise ConfigError(
+            f"eval_args: LS: {split['LS']!r} is not one of valid_and_test, valid_only and test_only"
+        )
     if "RS" in split and str(group_by).lower() not in ("user", "none"):
         raise ConfigError(f"eval_args: group_by: {group_by!r} is neither user nor none")
     if order not in ("RO", "TO"):
         raise ConfigError(f"eval_args: order: {order!r} is neither RO (at random) nor TO (by time)")
+
+
+def _check_shares(kind: str, shares: list[float]) -> None:
+    """Check that shares add up to 1; RecBole scales them without a word."""
+    numbers = [share for share in shares if isinstance(share, int | float) and share >= 0]
+    total = sum(numbers)
+    if len(numbers) == len(shares) and abs(total - 1) < 1e-6:
+        return
+    like = [0.8, 0.1, 0.1]
+    if len(numbers) == len(shares) and total in (10, 100, 1000):  # parts of ten, percent, per mille
+        like = [round(share / total, 6) for share in shares]
+    raise ConfigError(
+        f"eval_args: {kind}: {shares!r} are not three shares that add up to 1, as {like}"
+    )
 
 
 def use_given_data(config: Any) -> None:

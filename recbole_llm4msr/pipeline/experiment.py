@@ -29,6 +29,7 @@ from recbole_llm4msr.pipeline import report
 from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
+from recbole_llm4msr.util.parent_watch import end_with_parent
 
 
 class PhaseTimes(dict):
@@ -207,6 +208,7 @@ def run_experiment(
 
 def run_experiment_process(rank: int, *args: Any) -> None:
     """Run an experiment as process ``rank``; importing this makes our models known there."""
+    end_with_parent()
     *positional, options = args
     options["config_dict"] = {**(options.get("config_dict") or {}), "local_rank": rank}
     run_experiment(*positional, **options)

@@ -18,7 +18,8 @@ _SET_BY_BENCHMARK = {
     "save_predictions": "they are in the folder of the benchmark",
     "config_files": "write what the files hold, or name them on the command line",
     **dict.fromkeys(
-        ("nproc", "world_size", "ip", "port", "group_offset"), "a run is one process; see --jobs"
+        ("nproc", "world_size", "ip", "port", "group_offset", "oversubscribe"),
+        "a run is one process; see --jobs",
     ),
 }
 

@@ -1,0 +1,68 @@
+"""Processes end with the command that started them, killed or not."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+import recbole_llm4msr
+from tests.training.test_processes import free_port
+
+ROOT = Path(recbole_llm4msr.__file__).parents[1]
+
+#: Seconds after which a process may not run any more; a process that is importing takes longest.
+PATIENCE = 10
+
+COMMANDS = {
+    "training": ["--model=STAR", "--nproc=2", "--oversubscribe=True"],
+    "benchmark": ["benchmark", "--models=STAR", "--seeds=2", "--jobs=2", "--output=results"],
+    "tune": ["tune", "--model=STAR", "--trials=3", "--output=results"],
+}
+
+
+def started_by(parent: psutil.Process, least: int) -> list[psutil.Process]:
+    """Wait until the command has started processes, and each has run for a moment."""
+    for _ in range(600):
+        found = [
+            child
+            for child in parent.children(recursive=True)
+            if "tracker" not in " ".join(child.cmdline())  # multiprocessing's, which ends itself
+        ]
+        if len(found) >= least and all(child.cpu_times().user > 0.5 for child in found):
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"{parent} has started {len(found)} processes")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
+def test_no_process_outlives_the_command(toy, tmp_path, name, how) -> None:
+    options = ["--dataset=toy", f"--data_path={tmp_path}", "--use_gpu=False", "--epochs=100000"]
+    options += ["--stopping_step=100000", f"--port={free_port()}"][: 2 if name == "training" else 1]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "output").open("w") as output:
+        command = subprocess.Popen(
+            [sys.executable, "-m", "recbole_llm4msr", *COMMANDS[name], *options],
+            cwd=tmp_path,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        children = started_by(psutil.Process(command.pid), 1 if name == "tune" else 2)
+        command.send_signal(how)
+        command.wait(PATIENCE)
+        _, alive = psutil.wait_procs(children, timeout=PATIENCE)
+        assert not alive, (tmp_path / "output").read_text()[-2000:]
+    finally:
+        command.kill()
+        for child in psutil.process_iter():
+            if child.ppid() == command.pid:
+                child.kill()

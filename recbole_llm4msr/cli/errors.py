@@ -18,6 +18,10 @@ err = Console(stderr=True)
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
+_CONTINUES = "stopped; what is finished is recorded, and the same command continues"
+_STOPPED = {"benchmark": _CONTINUES, "tune": _CONTINUES}
+
+
 def report_errors(command: Callable) -> Callable:
     """Print an error that the user can correct as one line, without a traceback; exit code 1."""
 
@@ -25,6 +29,11 @@ def report_errors(command: Callable) -> Callable:
     def run(*args: Any, **keys: Any) -> None:
         try:
             command(*args, **keys)
+        except BrokenPipeError:
+            raise
+        except KeyboardInterrupt as error:
+            err.print(_STOPPED.get(command.__name__, "stopped"), highlight=False, soft_wrap=True)
+            raise typer.Exit(130) from error
         except (ValueError, OSError, SyntaxError) as error:
             err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
             raise typer.Exit(1) from error

@@ -14,8 +14,10 @@ from recbole.utils.argument_list import dataset_arguments
 
 from recbole_llm4msr.config.checks import (
     ConfigError,
+    check_device,
     check_evaluation,
     check_metrics,
+    check_training,
     use_given_data,
     whole_eval_args,
 )
@@ -27,6 +29,7 @@ from recbole_llm4msr.knowledge.vectors.features import numerical_fields
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
 from recbole_llm4msr.util.collectives import before_process_group
+from recbole_llm4msr.util.missing_dataset import missing_dataset
 
 __all__ = ["LAUNCH_KEYS", "Config", "ConfigError"]
 
@@ -111,6 +114,8 @@ class Config(WrittenSettings, RecBoleConfig):
             raise ConfigError(
                 f"data_path: {data_path!r} is not a folder; leave it out for `dataset/`"
             )
+        if len(Path(dataset).parts) > 1:
+            raise missing_dataset(dataset, Path(data_path) / dataset)
         own = Path(data_path) / dataset / f"{dataset}.yaml"
         files.append(own)
         if own.is_file():
@@ -161,6 +166,7 @@ class Config(WrittenSettings, RecBoleConfig):
             before_process_group()
         if "local_rank" not in final or (final["use_gpu"] and torch.cuda.is_available()):
             super()._init_device()
+            check_device(self)
             return
         rank = final["local_rank"]
         torch.distributed.init_process_group(
@@ -196,4 +202,5 @@ class Config(WrittenSettings, RecBoleConfig):
             final["numerical_features"] = [*final["numerical_features"], *self.knowledge_fields]
         use_given_data(self)
         check_evaluation(self)
+        check_training(self)
         check_effects(self)

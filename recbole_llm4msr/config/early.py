@@ -51,7 +51,7 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
     if model.removeprefix("LLM4MSR_") in (*names.backbones(), *names.recboles_context_models()):
         # A backbone of another package may bring keys of its own.
         _check_keys(sources, options)
-        _check_dataset(options)
+        check_dataset(options)
 
 
 def check_settings(dataset: str, settings: dict[str, Any]) -> None:
@@ -62,7 +62,7 @@ def check_settings(dataset: str, settings: dict[str, Any]) -> None:
         FileNotFoundError: There is no such data set.
     """
     _check_keys(dict.fromkeys(settings, "config_dict"), settings)
-    _check_dataset({**settings, "dataset": dataset})
+    check_dataset({**settings, "dataset": dataset})
 
 
 def _keys(file: Path) -> list[str]:
@@ -116,9 +116,15 @@ def _check_types(options: dict[str, str], model: str) -> None:
             raise ValueError(error)
 
 
-def _check_dataset(options: dict[str, Any]) -> None:
-    """Check that the data set's folder exists, unless an option or a file may say otherwise."""
+def check_dataset(options: dict[str, Any]) -> None:
+    """Check that the data set's folder exists, unless an option or a file may say otherwise.
+
+    Raises:
+        FileNotFoundError: It does not; the message names the data sets that are there.
+    """
     dataset = options.get("dataset")
+    if dataset and len(Path(dataset).parts) > 1:
+        raise missing_dataset(dataset, _folder(options))
     known = properties_folder() / "dataset" / f"{dataset}.yaml"
     elsewhere = {"config_files", "download", "SCENARIO_FIELD"} & set(options)
     if dataset in (None, "ml-100k") or elsewhere or known.is_file():

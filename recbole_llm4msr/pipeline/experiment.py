@@ -26,7 +26,8 @@ from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import backbone_of, get_model
 from recbole_llm4msr.model.rare_ids import share_rare_rows
 from recbole_llm4msr.pipeline import report
-from recbole_llm4msr.pipeline.preparation import data_preparation
+from recbole_llm4msr.pipeline.folders import make_log_folder
+from recbole_llm4msr.pipeline.preparation import data_preparation, explaining_empty_data
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
 from recbole_llm4msr.util.parent_watch import end_with_parent
@@ -73,7 +74,7 @@ def read_config(
 def load_dataset(config: Config) -> Dataset:
     """Seed, then read the whole data set; the first process of a host reads it first."""
     init_seed(config["seed"], config["reproducibility"])
-    with first_process_first(config):
+    with first_process_first(config), explaining_empty_data(config):
         return create_dataset(config)
 
 
@@ -170,12 +171,17 @@ def run_experiment(
     with times("configuration"):
         config = read_config(model, dataset, config_file_list, config_dict, command_line)
         init_seed(config["seed"], config["reproducibility"])
-        # RecBole makes this folder too, but two of its processes would race for it.
-        Path("log", config["model"]).mkdir(parents=True, exist_ok=True)
+        make_log_folder(config["model"])
         init_logger(config)
+    getLogger().info(sys.argv if command_line is None else list(command_line))
+    getLogger().info(config)
+    with config.naming_places():
+        return _run(config, saved, queue, times)
+
+
+def _run(config: Config, saved: bool, queue: Any, times: PhaseTimes) -> dict[str, Any]:
+    """Run an experiment whose configuration has been read."""
     logger = getLogger()
-    logger.info(sys.argv if command_line is None else list(command_line))
-    logger.info(config)
     with times("data"):
         whole = load_dataset(config)
     logger.info(whole)

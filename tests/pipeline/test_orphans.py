@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -27,9 +27,12 @@ COMMANDS = {
 }
 
 
-def started_by(parent: psutil.Process, least: int) -> list[psutil.Process]:
+def started_by(parent: psutil.Popen, least: int) -> list[psutil.Process]:
     """Wait until the command has started processes, and each has run for a moment."""
-    for _ in range(600):
+    found: list[psutil.Process] = []
+    for _ in range(900):
+        if parent.poll() is not None:
+            break
         found = [
             child
             for child in parent.children(recursive=True)
@@ -44,25 +47,29 @@ def started_by(parent: psutil.Process, least: int) -> list[psutil.Process]:
 @pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "terminated"])
 def test_no_process_outlives_the_command(toy, tmp_path, name, how) -> None:
-    options = ["--dataset=toy", f"--data_path={tmp_path}", "--use_gpu=False", "--epochs=100000"]
-    options += ["--stopping_step=100000", f"--port={free_port()}"][: 2 if name == "training" else 1]
+    options = ["--dataset=toy", f"--data_path={tmp_path}", "--use_gpu=False"]
+    options += ["--epochs=100000", "--stopping_step=100000"]
+    options += [f"--port={free_port()}"] if name == "training" else []
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with (tmp_path / "output").open("w") as output:
-        command = subprocess.Popen(
+        command = psutil.Popen(
             [sys.executable, "-m", "recbole_llm4msr", *COMMANDS[name], *options],
             cwd=tmp_path,
             env=environment,
             stdout=output,
             stderr=output,
         )
+    children: list[psutil.Process] = []
     try:
-        children = started_by(psutil.Process(command.pid), 1 if name == "tune" else 2)
+        children = started_by(command, 1 if name == "tune" else 2)
         command.send_signal(how)
         command.wait(PATIENCE)
         _, alive = psutil.wait_procs(children, timeout=PATIENCE)
-        assert not alive, (tmp_path / "output").read_text()[-2000:]
+        assert not alive
+    except BaseException:
+        print((tmp_path / "output").read_text()[-3000:])
+        raise
     finally:
-        command.kill()
-        for child in psutil.process_iter():
-            if child.ppid() == command.pid:
-                child.kill()
+        for process in (command, *children):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()

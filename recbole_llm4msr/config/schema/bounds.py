@@ -18,7 +18,7 @@ class Bounds:
     Attributes:
         low: Lower bound.
         high: Upper bound; ``inf`` for none.
-        example: A usual value, for a number that is next to an open bound.
+        example: A valid value to name where a number is too small or next to an open bound.
         above: Whether ``low`` itself is outside.
         below: Whether ``high`` itself is outside.
     """
@@ -37,12 +37,8 @@ class Bounds:
         return lower and (number < self.high if self.below else number <= self.high)
 
     def nearest(self, number: float) -> float:
-        """The nearest valid value, or the example next to an open bound."""
-        if number <= self.low and not self.above:
-            return self.low
-        if number >= self.high and not self.below:
-            return self.high
-        return self.example
+        """The upper bound for a number above it, else the example."""
+        return self.high if number >= self.high and not self.below else self.example
 
     def description(self) -> str:
         """The bounds in words: ``above 0 and at most 10``."""
@@ -67,7 +63,8 @@ _PLACES = Bounds(0, 15, 4)
 
 BOUNDS: dict[str, Bounds] = {
     # epochs: 0 tests the untrained model, eval_step: 0 never validates, as in RecBole.
-    **_rows("epochs stopping_step eval_step worker weight_decay min_count", _at_least(0)),
+    **_rows("epochs eval_step", Bounds(0, math.inf, 1)),
+    **_rows("stopping_step worker weight_decay min_count", _at_least(0)),
     **_rows("train_batch_size eval_batch_size user_block_size nan_check_interval", _at_least(1)),
     **_rows("topk MAX_ITEM_LIST_LENGTH seq_len", _at_least(1)),
     **_rows("metric_decimal_place loss_decimal_place", _PLACES),

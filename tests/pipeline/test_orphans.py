@@ -36,7 +36,7 @@ def started_by(parent: psutil.Popen, least: int) -> list[psutil.Process]:
         found = [
             child
             for child in parent.children(recursive=True)
-            if "tracker" not in " ".join(child.cmdline())  # multiprocessing's, which ends itself
+            if "resource_tracker" not in " ".join(child.cmdline())  # multiprocessing's, which ends itself
         ]
         if len(found) >= least and all(child.cpu_times().user > 0.5 for child in found):
             return found

@@ -42,7 +42,7 @@ REFUSED = {
     "load_col of a suffix": ("--load_col={iter: [user_id]}", "no 'iter'; did you mean inter"),
     "key of eval_args": ("--eval_args={splt: {RS: [.8,.1,.1]}}", "no 'splt'; did you mean split"),
     "key of mode": ("--eval_args={mode: {vald: labeled}}", "mode: there is no 'vald'; did you"),
-    "key of split": ("--eval_args={split: {RT: [.8,.1,.1]}}", "split: there is no 'RT'"),
+    "key of split": ("--eval_args={split: {RT: [.8,.1,.1]}}", "split: .* is none of"),
     "key of negatives": (
         "--train_neg_sample_args={distributio: uniform}",
         "did you mean distribution",

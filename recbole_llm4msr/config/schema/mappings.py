@@ -7,11 +7,10 @@ from typing import Any
 
 from recbole_llm4msr.config.keys import unknown_keys
 
-#: The keys of a mapping by its setting; ``eval_args.split`` is the mapping inside ``eval_args``,
+#: The keys of a mapping by its setting; ``eval_args.mode`` is the mapping inside ``eval_args``,
 #: and ``discretization.*`` every mapping inside ``discretization``.
 SUB_KEYS: dict[str, tuple[str, ...]] = {
     "eval_args": ("split", "group_by", "order", "mode"),
-    "eval_args.split": ("RS", "LS", "TS"),
     "eval_args.mode": ("valid", "test"),
     "train_neg_sample_args": (
         "distribution", "sample_num", "alpha", "dynamic", "candidate_num",
@@ -30,7 +29,7 @@ def sub_key_error(key: str, value: Any, additional_suffixes: Iterable[str] = ())
     """Describe the first key inside a mapping setting that nothing reads.
 
     Args:
-        key: Name of the setting; ``eval_args.split`` for a mapping inside it.
+        key: Name of the setting; ``eval_args.mode`` for a mapping inside it.
         value: Its value; anything but a mapping is not looked at.
         additional_suffixes: Suffixes of a data set's further files (``additional_feat_suffix``).
 

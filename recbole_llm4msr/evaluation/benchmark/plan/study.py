@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from logging import getLogger
 from typing import Any
@@ -40,6 +41,18 @@ class Entry:
     baseline: str | None = None
     tuned_as: str | None = None
     space: Mapping[str, list] = field(default_factory=dict)
+
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Put the label before the errors of this block.
+
+        Raises:
+            StudyError: There was one, or the model's library is not installed.
+        """
+        try:
+            yield
+        except (ValueError, ImportError) as error:
+            raise StudyError(f"{self.label}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -85,16 +98,16 @@ class Study:
             raise StudyError(f"tune: {self.tune!r} is not a number of trials")
         if self.tune and not self.space:
             raise StudyError("tune: nothing to search; give `space`, values by key")
+        for entry in self.entries:
+            with entry.named_in_errors():
+                get_model(entry.model)
         models = [entry.model for entry in self.entries]
         check_settings(self.settings, models=models)
         check_space(self.space, models=models)
         for entry in self.entries:
-            try:
-                get_model(entry.model)
+            with entry.named_in_errors():
                 check_settings(entry.settings, entry.model)
                 check_space(entry.space, entry.model)
-            except (ValueError, ImportError) as error:  # or the model's library is not installed
-                raise StudyError(f"{entry.label}: {error}") from error
         self._report_unread_settings()
 
     def _report_unread_settings(self) -> None:

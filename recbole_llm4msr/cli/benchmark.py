@@ -110,11 +110,11 @@ def tune(
     from recbole_llm4msr.evaluation import benchmark as bench
 
     settings = {**from_files, **given}
-    check_dataset({**settings, "dataset": dataset})
     file = params_file or bench.default_params_file(model)
     with bench.lock_folder(output):
         runner = bench.Runner(output, 1, reuse_other_code=reuse_other_code)
         search = bench.SeededTuning(model, dataset, settings, file, algorithm, trials, seed, runner)
+        check_dataset({**settings, "dataset": dataset})
         with bench.Board(search.planned, out) as runner.listener:
             runs = search.run()
     if not runs:

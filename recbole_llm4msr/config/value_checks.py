@@ -45,13 +45,27 @@ def value_error(
     wanted = bounds_error(key, value)
     if wanted:
         return f"{start}{value!r} {wanted}"
-    wanted = sub_key_error(key, value, additional_suffixes)
+    wanted = sub_key_error(key, value, additional_suffixes) or _bucket_error(key, value)
     if wanted:
         return start + wanted
     wanted = interval_error(key, value)
     if wanted:
         return f"{start}{value!r} {wanted}"
     return _choice_error(key, value, start)
+
+
+def _bucket_error(key: str, value: Any) -> str | None:
+    """Describe a number of buckets of ``discretization`` that is not one."""
+    if key != "discretization" or not isinstance(value, dict):
+        return None
+    for field, form in value.items():
+        bucket = form.get("bucket", 1) if isinstance(form, dict) else form
+        if type(bucket) is not int or bucket < 1:
+            return (
+                f"{field}: {bucket!r} is not a number of buckets, as "
+                f"{{{field}: {{method: ED, bucket: 10}}}}"
+            )
+    return None
 
 
 def _choice_error(key: str, value: Any, start: str) -> str | None:

@@ -6,6 +6,7 @@ into missing values, and reports a broken line without its number.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -56,6 +57,23 @@ def read_header(path: Path, separator: str = "\t", encoding: str | None = None) 
             raise AtomicFileError(f"{path}, line 1: the field {field!r} is listed twice")
         header[field] = kind
     return header
+
+
+def separator_hint(header: Iterable[str], separator: str) -> str:
+    """The end of an error on missing columns: whether the header has another separator.
+
+    Args:
+        header: The columns found.
+        separator: The separator they were split by.
+    """
+    first = next(iter(header))
+    used = next((other for other in "\t,;| " if other != separator and other in first), None)
+    if used is None:
+        return ""
+    return (
+        f". Columns are separated by {separator!r}, and this header has {used!r}: set "
+        f"field_separator: {used!r}"
+    )
 
 
 def read_atomic(

@@ -22,12 +22,17 @@ from recbole.utils import ModelType, get_flops, init_logger, init_seed
 from recbole_llm4msr.config import Config, ConfigError
 from recbole_llm4msr.config.checks import check_outputs
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
+from recbole_llm4msr.data.feature_checks import warn_of_blanks
 from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import backbone_of, get_model
 from recbole_llm4msr.model.rare_ids import share_rare_rows
 from recbole_llm4msr.pipeline import report
-from recbole_llm4msr.pipeline.folders import make_log_folder
-from recbole_llm4msr.pipeline.preparation import data_preparation, explaining_empty_data
+from recbole_llm4msr.pipeline.explanations import (
+    explaining_empty_data,
+    explaining_nan,
+    make_log_folder,
+)
+from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
 from recbole_llm4msr.util.parent_watch import end_with_parent
@@ -75,7 +80,9 @@ def load_dataset(config: Config) -> Dataset:
     """Seed, then read the whole data set; the first process of a host reads it first."""
     init_seed(config["seed"], config["reproducibility"])
     with first_process_first(config), explaining_empty_data(config):
-        return create_dataset(config)
+        dataset = create_dataset(config)
+    warn_of_blanks(dataset)
+    return dataset
 
 
 def training_history(config: Config) -> TrainingHistory:
@@ -130,7 +137,7 @@ def train_and_test(
     """
     times = PhaseTimes() if times is None else times
     show = config["show_progress"] and not silent
-    with times("training"):
+    with times("training"), explaining_nan(config):
         score, valid_result = trainer.fit(
             data.train, data.valid, verbose=not silent, saved=saved, show_progress=show
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import recbole.data
@@ -13,6 +11,7 @@ from recbole.data.interaction import Interaction
 from torch.utils.data import RandomSampler
 
 from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.data.feature_checks import warn_of_large_values
 from recbole_llm4msr.data.loading.packed import PackedLoader, can_pack
 from recbole_llm4msr.data.loading.scenario_sampler import with_scenario_sampling
 from recbole_llm4msr.knowledge import prepare_knowledge
@@ -22,41 +21,6 @@ from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
 
 #: Training rows; RecBole counts a model's operations on the second one.
 _LEAST_ROWS = 2
-
-#: Settings that drop rows when a data set is read.
-_FILTERS = (
-    "user_inter_num_interval",
-    "item_inter_num_interval",
-    "val_interval",
-    "filter_inter_by_user_or_item",
-    "rm_dup_inter",
-)
-
-
-@contextmanager
-def explaining_empty_data(config: Any) -> Iterator[None]:
-    """Name the file and the filters where RecBole says only that nothing is left.
-
-    Raises:
-        ValueError: A file has no row, or the filters leave none.
-    """
-    try:
-        yield
-    except ValueError as error:
-        if "feat is empty" not in str(error):
-            raise
-        folder, name = Path(config["data_path"]), config["dataset"]
-        files = [folder / f"{name}.{suffix}" for suffix in ("inter", "user", "item")]
-        for file in filter(Path.is_file, files):
-            with file.open("rb") as lines:
-                if len([line for line, _ in zip(lines, range(2), strict=False)]) < 2:
-                    raise ValueError(f"{file}: there is no row below the header") from error
-        written = [f"{key}: {config[key]}" for key in _FILTERS if config.place_of(key)]
-        raise ValueError(
-            f"{files[0]}: no row is left after the filters ("
-            + (", ".join(written) or "filter_inter_by_user_or_item: True")
-            + "); widen them, or compare the ids of the files"
-        ) from error
 
 
 def data_preparation(config, dataset: Dataset) -> tuple:
@@ -84,6 +48,7 @@ def data_preparation(config, dataset: Dataset) -> tuple:
             f"eval_args: {len(train.dataset)} of the {len(dataset)} rows of "
             f"{dataset.dataset_name} are training rows, and training needs {_LEAST_ROWS} or more"
         )
+    warn_of_large_values(train.dataset)
     loaders = (with_scenario_sampling(config, train), *others)
     splits = [loader.dataset for loader in loaders]
     if config.uses_knowledge:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import multiprocessing
+from torch.multiprocessing import ProcessRaisedException
 
 from recbole_llm4msr.util.parent_watch import end_with_parent
 
@@ -54,6 +55,12 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
+class _Refused(NamedTuple):
+    """What a process says of data or settings that it cannot use, in place of a result."""
+
+    message: str
+
+
 def run_processes(
     worker: Callable[..., None],
     arguments: tuple,
@@ -84,6 +91,7 @@ def run_processes(
         The result, on every machine.
 
     Raises:
+        ValueError: Data or settings cannot be used.
         torch.multiprocessing.ProcessException: A process failed.
     """
     queue = multiprocessing.get_context("spawn").SimpleQueue()
@@ -104,9 +112,13 @@ def run_processes(
             done = processes.join(timeout=0.1)
             if not queue.empty():
                 result = queue.get()
-    except BaseException:  # KeyboardInterrupt, too: leave no process running
+    except BaseException as error:  # KeyboardInterrupt, too: leave no process running
         for process in processes.processes:
             process.terminate()
+        while isinstance(error, ProcessRaisedException) and not queue.empty():
+            result = queue.get()
+        if isinstance(result, _Refused):
+            raise ValueError(result.message) from error
         raise
     return result
 
@@ -115,4 +127,8 @@ def _run_worker(rank: int, task: bytes, queue: Any) -> None:
     """Watch the parent, then import what the worker needs, and run it."""
     end_with_parent()
     worker, arguments, options = pickle.loads(task)
-    worker(rank, *arguments, {**options, "queue": queue})
+    try:
+        worker(rank, *arguments, {**options, "queue": queue})
+    except (ValueError, OSError) as error:
+        queue.put(_Refused(str(error)))
+        raise

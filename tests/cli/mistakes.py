@@ -123,11 +123,31 @@ REFUSED = {
         r"metrics: .*write NDCG, and 10 into topk: \[10\]",
     ),
     "valid_metric": ("--valid_metric=Foo", "valid_metric: there is no metric 'foo'"),
+    "valid_metric without its scenario": ("--valid_metric=auc@", "not the name of one metric"),
+    "valid_metric is a list": ("--valid_metric=['AUC']", "not the name of one metric"),
+    "buckets": (
+        "--discretization={price: {method: ED, bucket: 0}}",
+        "price: 0 is not a number",
+    ),
+    "numerical feature is a token": ("--numerical_features=[age]", "age is of type token"),
     "parts": ("--benchmark_filename=[a,b]", "three parts"),
     # files and folders
     "configuration in UTF-16": ("--config_files={data}/utf16.yaml", "utf16.yaml: not a text file"),
     "data in UTF-16": ("--dataset=utf16", "utf16.inter: not a text in UTF-8 .* encoding: utf-16"),
     "data in Latin-1": ("--dataset=latin", "latin.inter: not a text in UTF-8"),
+    "other separator": ("--dataset=commas", "this header has ',': set field_separator: ','"),
+    "lines end in CR": ("--dataset=carriage_returns", "there is no row below the header"),
+    "blank beside a number": (
+        "--dataset=blank_beside_number",
+        "column label: ' 1 ' is not",
+    ),
+    "no label": ("--dataset=no_label", "LABEL_FIELD: .* have no field 'label'"),
+    "no label and no scenarios": (
+        ["--model=DeepFM", "--SCENARIO_FIELD=None", "--dataset=no_label"],
+        "LABEL_FIELD: .* have no field 'label'",
+    ),
+    "no user": ("--dataset=no_user", "USER_ID_FIELD: .* have no column 'user_id'"),
+    "empty numerical feature": ("--dataset=no_price", "all cells of price are empty"),
     "header only": ("--dataset=no_rows", "no_rows.inter: there is no row below the header"),
     "one row": ("--dataset=one_row", "1 of the 1 rows of one_row are training rows"),
     "three rows": ("--dataset=three_rows", "1 of the 3 rows of three_rows are training rows"),
@@ -164,6 +184,11 @@ REFUSED = {
 }
 
 ACCEPTED = {
+    "scenarios that differ in blanks": (
+        "--dataset=blank_beside_scenario",
+        "differ in blanks alone, .*'feed' and 'feed '",
+    ),
+    "large numerical feature": ("--dataset=large_price", "price has values up to 5000"),
     "version": ("--version", r"recbole_llm4msr .*, recbole 1\.2\.1, Python 3"),
     "threshold as in yaml": (["--dataset=rated", "--threshold={rating: 1}"], "all rows"),
     "eval_args as in yaml": ("--eval_args={split: {RS: [.6, .2, .2]}, order: RO}", "all rows"),

@@ -92,6 +92,8 @@ class Config(WrittenSettings, RecBoleConfig):
             for file in own:
                 self.internal_config_dict.update(read_yaml(file, self.yaml_loader))
             refuse_wrong_values(self, [*recboles_files(model), *own])
+        else:  # the comments of those models' files do not always say the type
+            refuse_wrong_values(self, [])
         refuse_unknown_keys(self, model_class)
 
     def _own_files(self, model: str, model_class: type, dataset: str) -> list[Path]:

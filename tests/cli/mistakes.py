@@ -65,6 +65,7 @@ REFUSED = {
     "leave one out": ("--eval_args={split: {LS: valid}}", "LS: 'valid' is not one of"),
     # bounds
     "epochs": ("--epochs=-3", at_least("epochs", "at least 0, as 1")),
+    "epochs of a ranking model": (["--model=BPR", "--epochs=-3"], at_least("epochs", "at least 0")),
     "embedding_size": ("--embedding_size=0", at_least("embedding_size", "at least 1")),
     "metric_decimal_place": ("--metric_decimal_place=-1", at_least("metric_decimal_place", "")),
     "loss_decimal_place": ("--loss_decimal_place=-2", at_least("loss_decimal_place", "at least 0")),

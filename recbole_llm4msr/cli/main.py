@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     end_with_parent()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     traceback = "--traceback" in arguments
-    arguments = [argument for argument in arguments if argument != "--traceback"]
+    if not (arguments and arguments[0] in _COMMANDS):  # those have options of their own
+        arguments = [argument for argument in arguments if argument != "--traceback"]
     try:
         _dispatch(arguments)
         sys.stdout.flush()
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except ImportError as error:
-        if traceback:
+        if traceback or (error.name or "").startswith(("recbole_llm4msr", "recbole.")):
             raise
         sys.exit(f"error: {_missing_package(error)}")
     except (ValueError, OSError, SyntaxError) as error:

@@ -68,6 +68,7 @@ def refuse_wrong_values(config: Any, files: Iterable[Path]) -> None:
     options = options_of(files)
     values = {**config.internal_config_dict, **config.external_config_dict}
     suffixes = values.get("additional_feat_suffix") or ()
+    suffixes = [suffixes] if isinstance(suffixes, str) else suffixes
     for key, place in config.written.items():
         value = convert_option(key, values.get(key))
         error = value_error(key, value, place, options.get(key), suffixes)

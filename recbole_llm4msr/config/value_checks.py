@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from recbole_llm4msr.config.schema import SCHEMA, Option
+from recbole_llm4msr.config.schema import Option
 from recbole_llm4msr.config.schema.bounds import bounds_error
 from recbole_llm4msr.config.schema.intervals import interval_error
-from recbole_llm4msr.config.schema.knowledge import KNOWLEDGE
+from recbole_llm4msr.config.schema.llm4msr import LLM4MSR
 from recbole_llm4msr.config.schema.mappings import sub_key_error
+from recbole_llm4msr.config.schema.run import RUN
 from recbole_llm4msr.config.value_types import type_error
 
 #: RecBole's optimizers; it takes Adam, with a warning, for any other name.
@@ -73,8 +74,9 @@ def _choice_error(key: str, value: Any, start: str) -> str | None:
         return f"{start}there is no optimizer {value!r}; there are {', '.join(_LEARNERS)}"
     if key == "state" and isinstance(value, str) and value.upper() not in _STATES:
         return f"{start}{value!r} is not one of {', '.join(_STATES)}"
-    # Those of knowledge are checked with its other options (KnowledgeOptions).
-    choices = SCHEMA[key].choices if key in SCHEMA and key not in KNOWLEDGE else ()
+    # Those of knowledge and of the models are checked where they are read.
+    option = RUN.get(key) or LLM4MSR.get(key)
+    choices = option.choices if option else ()
     if choices and isinstance(value, str) and value not in choices:
         return f"{start}{value!r} is not one of {', '.join(choices)}"
     return None

@@ -70,18 +70,17 @@ BOUNDS: dict[str, Bounds] = {
     **_rows("metric_decimal_place loss_decimal_place", _PLACES),
     **_rows("learning_rate embedding_learning_rate", _RATE),
     "seed": Bounds(0, 2**32 - 1, 2020),
-    # Models
+    # Models; some check what depends on several of their options themselves.
     "embedding_size": Bounds(1, 65536, 16),
     **_rows("dropout_prob meta_dropout_prob dropout_probs", _PROBABILITY),
     **_rows("hidden_dropout_prob attn_dropout_prob", _PROBABILITY),
     **_rows("mlp_hidden_size tower_hidden_size expert_hidden_size", _at_least(1)),
     **_rows("hyper_hidden_size aux_hidden_size gate_hidden_size", _at_least(1)),
     **_rows("domain_hidden_size expert_size adapter_size", _at_least(1)),
-    **_rows("n_clusters routing_iterations n_levels expert_num", _at_least(1)),
+    **_rows("routing_iterations n_levels expert_num", _at_least(1)),
     **_rows("generated_rank hyper_rank", Bounds(1, 4096, 16)),
-    **_rows("alpha_scenario alpha_task beta_scenario routing_rate sparsity_range", _SHARE),
+    **_rows("alpha_scenario alpha_task beta_scenario sparsity_range", _SHARE),
     **_rows("sparsity_weight reg_weight", _at_least(0)),
-    "routing_temperature": Bounds(0, math.inf, 1, above=True),
     # Meta levels
     **_rows("meta_rank item_meta_rank", Bounds(1, 4096, 16)),
     **_rows("user_meta_layers meta_code_size item_meta_code_size", _at_least(1)),

@@ -56,7 +56,7 @@ def test_benchmark_writes_tables_and_does_not_repeat_runs(toy, tmp_path) -> None
     lines = [json.loads(line) for line in before.splitlines()]
     for line in lines:
         line["code"] = "other"
-        del line["checksum"]
+        del line["crc32"]
     (output / "runs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     refused = CliRunner().invoke(benchmark_app, command)
     assert refused.exit_code == 1

@@ -76,7 +76,7 @@ def test_recorded_runs_of_other_code_are_counted_and_refused(executed, tmp_path)
     records = tmp_path / "runs.jsonl"
     lines = [json.loads(line) for line in records.read_text().splitlines()]
     for line in lines:  # lines of earlier versions have none
-        del line["checksum"]
+        del line["crc32"]
     lines[0] |= {"code": "0123456789abcdef", "git_commit": "abc", "versions": {}}
     lines[3] |= {"code": None, "versions": {"recbole_llm4msr": "0.0.9"}}  # written before `code`
     records.write_text("".join(json.dumps(line) + "\n" for line in lines))

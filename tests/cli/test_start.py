@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from recbole.evaluator import metric_types
 
 import recbole_llm4msr
 from recbole_llm4msr.config import names
@@ -138,6 +139,10 @@ def test_model_names_from_files_equal_the_registry() -> None:
     )
     for name in (*models, *names.recboles_context_models(), "BPR", "deepfm", "LightGBM"):
         names.check_model(name)
+
+
+def test_metric_names_from_files_equal_recboles() -> None:
+    assert names.metrics() == tuple(sorted(metric_types))
 
 
 @pytest.mark.parametrize("name", ["STARR", "LLM4MSR_STARR", "x", "LLM4MSR_", "../x"])

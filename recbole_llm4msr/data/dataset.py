@@ -40,6 +40,8 @@ class MultiScenarioDataset(EncodedDataset):
     """
 
     knowledge: KnowledgeVectors | None = None
+    #: Smallest and largest training value of the interactions' fields that :meth:`build` scaled.
+    normalised_ranges: dict[str, tuple[float, float]] = {}  # noqa: RUF012  (replaced, not changed)
     _times: torch.Tensor | None = None
 
     #: Names and descriptions of the scenarios.

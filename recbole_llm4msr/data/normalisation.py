@@ -51,7 +51,8 @@ def normalise(splits: Sequence[Dataset], fields: Sequence[str]) -> None:
     .. math:: x' = (x - \min) / (\max - \min)
 
     Values of other rows may lie outside 0 .. 1. A field with a single value becomes 1, as in
-    RecBole.
+    RecBole. The ranges are kept as ``normalised_ranges`` of every split, so that new rows can be
+    scaled in the same way.
 
     Args:
         splits: The training split first. Features of users and items are scaled by those that occur
@@ -59,9 +60,12 @@ def normalise(splits: Sequence[Dataset], fields: Sequence[str]) -> None:
         fields: Fields of type float.
     """
     train = splits[0]
+    ranges: dict[str, tuple[float, float]] = {}
+    for split in splits:
+        split.normalised_ranges = ranges
     for field in fields:
         if field in train.inter_feat:
-            low, high = _range(train.inter_feat[field])
+            low, high = ranges[field] = _range(train.inter_feat[field])
             for split in splits:
                 split.inter_feat[field] = _scaled(split.inter_feat[field], low, high)
         for feat, key in ((train.user_feat, train.uid_field), (train.item_feat, train.iid_field)):

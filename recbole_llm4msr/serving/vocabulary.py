@@ -1,0 +1,57 @@
+"""Raw tokens in sorted order: a token's id is its position plus one, found in a mapped file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+COLUMN = "token"
+
+
+class Vocabulary:
+    """The raw tokens of a field; id 0 is a missing value, ``len + 1`` any unknown token.
+
+    Args:
+        tokens: Distinct texts in the order of their UTF-8 bytes.
+    """
+
+    def __init__(self, tokens: pl.Series) -> None:
+        self.tokens = tokens
+        self.unknown = len(tokens) + 1
+        self._enum: pl.Enum | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> Vocabulary:
+        """Open an Arrow file that :meth:`write` wrote; its pages are read when they are used."""
+        return cls(pl.read_ipc(path)[COLUMN])
+
+    def write(self, path: Path) -> None:
+        """Write the tokens as an uncompressed Arrow file, which can be mapped."""
+        self.tokens.alias(COLUMN).to_frame().write_ipc(path, compression="uncompressed")
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+    def ids(self, values: pl.Series) -> np.ndarray:
+        """Ids of raw tokens (texts), int64; 0 where there is none, ``unknown`` for unknown ones."""
+        if not len(self.tokens):
+            return np.where(values.is_null().to_numpy(), 0, self.unknown)
+        if 2 * len(values) < len(self.tokens):
+            place = self.tokens.search_sorted(values)
+            place = place.clip(0, len(self.tokens) - 1)
+            is_known = (self.tokens.gather(place) == values).fill_null(False).to_numpy()
+            ids = place.cast(pl.Int64).to_numpy() + 1
+            ids = np.where(is_known, ids, self.unknown)
+        else:
+            self._enum = self._enum or pl.Enum(self.tokens)
+            codes = values.cast(self._enum, strict=False).to_physical().cast(pl.Int64)
+            ids = codes.fill_null(self.unknown - 1).to_numpy() + 1
+        if values.null_count():
+            ids = np.where(values.is_null().to_numpy(), 0, ids)
+        return ids
+
+    def raw(self, ids: np.ndarray) -> pl.Series:
+        """Raw tokens of ids that exist."""
+        return self.tokens.gather(ids - 1)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import torch
-from recbole.utils import init_logger
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.config import Config
@@ -24,6 +20,7 @@ from recbole_llm4msr.pipeline.experiment import run_experiment as run_recbole
 from recbole_llm4msr.pipeline.experiment import run_experiment_process as run_recboles
 from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.pipeline.processes import run_processes
+from recbole_llm4msr.pipeline.trained_model import load_data_and_model
 
 __all__ = [
     "create_dataset",
@@ -67,34 +64,6 @@ def run(
         given = (model, dataset, config_file_list)
         return run_processes(run_recboles, given, config_dict, options, **launch)
     return run_recbole(model, dataset, config_file_list, config_dict, **options)
-
-
-def load_data_and_model(model_file: str | Path) -> tuple:
-    """Load a checkpoint, with the data it was trained on, in a fresh process.
-
-    Args:
-        model_file: The ``.pth`` file.
-
-    Returns:
-        ``(config, model, dataset, train_data, valid_data, test_data)``, as in RecBole.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        CheckpointError: It is not a checkpoint, or it holds more than one may.
-        ValueError: The knowledge at hand is not what the model was trained with.
-    """
-    checkpoint = compat.load_checkpoint(model_file)
-    trained = checkpoint["config"]
-    # One process, on what this machine has, wherever and by however many it was trained.
-    gpu = trained["use_gpu"] and torch.cuda.is_available()
-    device = torch.device("cuda" if gpu else "cpu")
-    config = compat.copy_config(trained, device=device, single_spec=True, local_rank=0)
-    init_logger(config)
-    data = prepare_data(config, load_dataset(config))
-    model = build_model(config, data.train.dataset)
-    model.load_state_dict(checkpoint["state_dict"])
-    model.load_other_parameter(checkpoint.get("other_parameter"))
-    return config, model, *data
 
 
 def objective_function(

@@ -154,7 +154,13 @@ class EncodedDataset(Dataset):
                         f"empty cells of {field} filled with the mean of the others",
                         rows[field].isna().sum(),
                     )
+                    value = self._fill_value(name, field)
+                    feat[field] = feat[field].fillna(value) if feat[field].hasnans else feat[field]
         super()._fill_nan()
+
+    def _fill_value(self, name: str, field: str) -> float:
+        """RecBole's number for an empty cell: the mean of the others."""
+        return float(getattr(self, name)[field].mean())
 
     def _filter_inter_by_user_or_item(self) -> None:
         """RecBole's filter, skipped where it would drop nothing, as it copies every column."""

@@ -77,6 +77,42 @@ def share_rare_rows(model: ContextRecommender, config, dataset: Dataset) -> None
                 setattr(parent, name, SharedRows(table, mapped, n_rows))
 
 
+def fit_shared_rows(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Give shared tables the number of rows that a checkpoint has, before it is loaded.
+
+    Which ids are rare depends on the training rows, and those at hand may be others.
+    """
+    for name, table in model.named_modules():
+        weight = state.get(f"{name}.embedding.weight")
+        if isinstance(table, SharedRows) and weight is not None:
+            old = table.embedding
+            if old.num_embeddings != len(weight):
+                table.embedding = nn.Embedding(
+                    *weight.shape, sparse=old.sparse, device=old.weight.device
+                )
+
+
+def score_unknown_as_rare(model: nn.Module, config) -> None:
+    """Let the padding id of users and items look up the row of their rare ids.
+
+    A loaded model gets unknown users and items as id 0, which no training row has. Other fields can
+    be empty, so that their padding row is trained; they are left alone, as are fields without a
+    rare id.
+
+    Args:
+        model: A model that is not trained any further.
+        config: Configuration.
+    """
+    names = getattr(getattr(model, "backbone", model), "token_field_names", [])
+    for table in [module for module in model.modules() if isinstance(module, SharedRows)]:
+        for field, start in zip(names, table.offsets, strict=True):
+            limited = field in _limits(config, names)
+            if limited and field in (config["USER_ID_FIELD"], config["ITEM_ID_FIELD"]):
+                padding = int(table.row_of[int(start)])
+                if (table.row_of == padding + _SHARED).any():
+                    table.row_of[int(start)] = padding + _SHARED
+
+
 def _limits(config, fields: list[str]) -> dict[str, int]:
     given = config["min_count"]
     if given is None:

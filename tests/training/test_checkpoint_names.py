@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import recbole_llm4msr
-from recbole_llm4msr.training.trainer import _create_unused
+from recbole_llm4msr.training.checkpoint import _create_unused
 from tests.toy import toy_settings, write_toy
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]

@@ -15,7 +15,7 @@ from torch import nn
 
 from recbole_llm4msr.evaluation import ScenarioEvaluator
 from recbole_llm4msr.serving.errors import ExportError
-from recbole_llm4msr.serving.export.model_fields import model_fields
+from recbole_llm4msr.serving.export.model_fields import model_fields, normalised_range
 from recbole_llm4msr.serving.scorer import Scorer
 
 #: Largest difference of a probability from torch's.
@@ -45,7 +45,17 @@ def _rows(test: Dataset, low: int, high: int) -> Interaction:
 
 
 def raw_rows(model: nn.Module, test: Dataset) -> pl.DataFrame:
-    """A split's rows in raw tokens, as they are before training: what an artefact reads."""
+    """A split's rows in raw tokens, as they are before training: what an artefact reads.
+
+    Raises:
+        ExportError: A row has a user or an item that the model was not trained with.
+    """
+    for name in (test.uid_field, test.iid_field):
+        if not test.inter_feat[name].all():
+            raise ExportError(
+                f"the test rows hold a {name} that the model was not trained with; export it with "
+                "the data it was trained on"
+            )
     fields = model_fields(model, test)
     own = [f for f in fields if f.source == "interaction"]
     names = dict.fromkeys([test.uid_field, test.iid_field, *(field.name for field in own)])
@@ -56,7 +66,7 @@ def raw_rows(model: nn.Module, test: Dataset) -> pl.DataFrame:
         kind = kinds[name].kind if name in kinds else "token"
         if kind == "float":
             numbers = (values if values.ndim == 1 else values[:, 0]).astype(np.float64)
-            columns[name] = _unscaled(numbers, test.normalised_ranges.get(name))
+            columns[name] = _unscaled(numbers, normalised_range(test, name))
         elif kind == "token":
             columns[name] = test.raw_tokens(name, values)
         else:

@@ -65,12 +65,19 @@ def _field(train: Dataset, name: str) -> Field:
     if kind == FeatureType.FLOAT:
         if (train.config["discretization"] or {}).get(name):
             raise ExportError(f"discretization: the field {name!r} cannot be exported")
-        low, high = train.normalised_ranges.get(name, (None, None))
+        low, high = normalised_range(train, name) or (None, None)
         # Features of users and items are stored as the model reads them.
         return Field(name, "float", source, low=low, high=high)
     length = train.field2seqlen[name] if kind == FeatureType.TOKEN_SEQ else 1
     separator = train.config["seq_separator"]
     return Field(name, kind.value, source, train.num(name), length, separator=separator)
+
+
+def normalised_range(dataset: Dataset, name: str) -> tuple[float, float] | None:
+    """Smallest and largest training value of a normalised field of the interactions."""
+    rules = getattr(dataset, "number_rules", None)
+    limits = rules.ranges.get(f"inter_feat.{name}") if rules is not None else None
+    return None if limits is None else (limits[0], limits[1])
 
 
 def sorted_order(train: Dataset, name: str) -> np.ndarray:

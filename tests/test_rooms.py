@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "training": {"evaluation", "knowledge", "model", "data", "compat", "util"},
 }
 MAY_IMPORT["pipeline"] = set(MAY_IMPORT)
+MAY_IMPORT["serving"] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 
 #: Modules that lie beside the rooms and count as part of one: `quick_start` is public by this name.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from recbole_llm4msr.util.requirement import check_recbole
+
 _USAGE = """\
 Train and evaluate a multi-scenario model, with or without the knowledge of a language model.
 
@@ -31,12 +33,20 @@ _COMMANDS = {
     "benchmark": "models, seeds and tuning compared in one table, with tests of significance",
     "tune": "search a model's settings by validation score",
     "knowledge": "build, inspect, verify and export the knowledge of a language model",
+    "export": "a trained model as a folder that is used without RecBole and torch",
+    "predict": "score the rows of a file with an exported model",
+    "recommend": "the best items of users by an exported model",
 }
+
+#: Commands that run without RecBole.
+_WITHOUT_RECBOLE = {"predict", "recommend"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors that the user can correct are one message, without a traceback."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if not arguments or arguments[0] not in _WITHOUT_RECBOLE:
+        check_recbole()
     if arguments and arguments[0] in _COMMANDS:
         _command(arguments[0], arguments[1:])
     elif not arguments or {"-h", "--help"} & set(arguments):
@@ -85,6 +95,12 @@ def _command(name: str, arguments: list[str]) -> None:
         from recbole_llm4msr.cli.knowledge import app
     elif name == "tune":
         from recbole_llm4msr.cli.benchmark import tune_app as app
+    elif name == "export":
+        from recbole_llm4msr.cli.export import app
+    elif name == "predict":
+        from recbole_llm4msr.cli.predict import app
+    elif name == "recommend":
+        from recbole_llm4msr.cli.recommend import app
     else:
         from recbole_llm4msr.cli.benchmark import benchmark_app as app
     app(arguments, prog_name=f"recbole-llm4msr {name}")

@@ -11,5 +11,9 @@ class ArtefactError(ValueError):
     """A folder is not a complete, unaltered artefact that this version can read."""
 
 
+class MissingPackageError(ImportError, ValueError):
+    """A package that an extra brings is not installed; the message names the command."""
+
+
 class InputError(ValueError):
     """Rows cannot be scored; the message names the row and the column."""

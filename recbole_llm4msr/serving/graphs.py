@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recbole_llm4msr.serving.artefact import Artefact
-from recbole_llm4msr.serving.errors import ArtefactError
+from recbole_llm4msr.serving.errors import ArtefactError, MissingPackageError
 
 #: Input of a graph with what was generated for the users of its rows, and its one output.
 USER_LAYER, SCORE = "user_layer", "score"
@@ -29,9 +29,7 @@ class Graphs:
         self._sessions: dict[str, Any] = {}
         self._inputs: dict[str, set[str]] = {}
 
-    def run(
-        self, scenario: int, inputs: dict[str, np.ndarray], *, one_user: bool
-    ) -> np.ndarray:
+    def run(self, scenario: int, inputs: dict[str, np.ndarray], *, one_user: bool) -> np.ndarray:
         """Score rows of one scenario, ``(B,)`` float32.
 
         Args:
@@ -60,13 +58,13 @@ def open_graph(path: Path, threads: int) -> Any:
     """Open an ONNX file.
 
     Raises:
-        ImportError: onnxruntime is not installed.
+        MissingPackageError: onnxruntime is not installed.
         ArtefactError: The file cannot be read.
     """
     try:
         import onnxruntime
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             "onnxruntime is not installed; run: pip install 'recbole_llm4msr[serve]'"
         ) from error
     options = onnxruntime.SessionOptions()
@@ -74,8 +72,6 @@ def open_graph(path: Path, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors, which are raised
     try:
-        return onnxruntime.InferenceSession(
-            path, options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ArtefactError(f"{path}: onnxruntime cannot read it: {error}") from error

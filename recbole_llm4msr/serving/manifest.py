@@ -55,7 +55,9 @@ def read_manifest(folder: Path, *, verify: bool = True) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ArtefactError(f"{path}: this is not JSON; the file is truncated or altered") from error
+        raise ArtefactError(
+            f"{path}: this is not JSON; the file is truncated or altered"
+        ) from error
     version = content.get("format_version") if isinstance(content, dict) else None
     if not isinstance(version, int):
         raise ArtefactError(f"{path}: there is no format_version; the file is altered")

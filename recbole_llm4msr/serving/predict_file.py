@@ -69,5 +69,3 @@ def _blocks(rows) -> Iterator[tuple[pl.DataFrame, int]]:
     for block in rows:
         if len(block):
             yield block, rows.position
-
-

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from recbole_llm4msr.serving.errors import InputError
+from recbole_llm4msr.serving.errors import InputError, MissingPackageError
+from recbole_llm4msr.util.atomic_write import atomic_write
 
 if TYPE_CHECKING:
     from recbole_llm4msr.serving.scorer import Scorer
@@ -82,7 +83,9 @@ class _TextFile(RowFile):
                 newlines_in_values=not is_atomic,
             ),
             convert_options=csv.ConvertOptions(
-                column_types=types, strings_can_be_null=True, null_values=[""],
+                column_types=types,
+                strings_can_be_null=True,
+                null_values=[""],
                 quoted_strings_can_be_null=False,
             ),
         )
@@ -130,7 +133,7 @@ def open_rows(path: Path, scorer: Scorer) -> Iterator[RowFile]:
     Raises:
         FileNotFoundError: There is no such file.
         InputError: It cannot be read.
-        ImportError: pyarrow is not installed.
+        MissingPackageError: pyarrow is not installed.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
@@ -140,7 +143,7 @@ def open_rows(path: Path, scorer: Scorer) -> Iterator[RowFile]:
     try:
         import pyarrow as pa
     except ImportError as error:
-        raise ImportError(
+        raise MissingPackageError(
             "pyarrow is not installed; run: pip install 'recbole_llm4msr[serve]'"
         ) from error
     try:
@@ -199,3 +202,32 @@ def open_writer(target: Path, path: Path) -> Iterator[_Writer]:
         yield writer
     finally:
         writer.close()
+
+
+def write_frame(frame: pl.DataFrame, target: Path) -> None:
+    """Write a frame as a file, atomically.
+
+    Raises:
+        InputError: The suffix is not known.
+    """
+    with atomic_write(target) as temporary, open_writer(target, temporary) as writer:
+        writer.write(frame)
+
+
+def read_lines(path: Path) -> list[str]:
+    """Raw tokens of a text file with one a line; blank lines are skipped.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        InputError: It is not text, or has no line.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: there is no such file")
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: this is not UTF-8 text") from error
+    lines = [line for line in lines if line.strip()]
+    if not lines:
+        raise InputError(f"{path}: the file is empty")
+    return lines

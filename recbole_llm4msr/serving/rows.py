@@ -99,7 +99,9 @@ class RowEncoder:
         scenarios = np.zeros(len(frame), np.int64)
         if scenario_field is not None:
             scenarios = self.scenarios(frame[scenario_field], first_row)
-        values = {field.name: self._values(field, frame[field.name], first_row) for field in self.own}
+        values = {
+            field.name: self._values(field, frame[field.name], first_row) for field in self.own
+        }
         return EncodedRows(users, items, scenarios, values)
 
     def users(

@@ -12,10 +12,11 @@ import polars as pl
 from recbole_llm4msr.serving.artefact import Artefact
 from recbole_llm4msr.serving.errors import InputError
 from recbole_llm4msr.serving.graphs import USER_LAYER, Graphs
-from recbole_llm4msr.serving.rows import EncodedRows, OnUnknown, RowEncoder, as_texts
+from recbole_llm4msr.serving.rows import EncodedRows, OnUnknown, RowEncoder
 
 if TYPE_CHECKING:
     import pandas as pd
+
     Frame = TypeVar("Frame", pl.DataFrame, pd.DataFrame)
 
 #: Column that :meth:`Scorer.predict` adds.
@@ -62,7 +63,7 @@ class Scorer:
 
         Raises:
             ArtefactError: It is not a complete, unaltered artefact of a version that can be read.
-            ImportError: onnxruntime is not installed.
+            MissingPackageError: onnxruntime is not installed.
         """
         return cls(Artefact.open(folder, verify=verify), threads=threads)
 
@@ -86,9 +87,7 @@ class Scorer:
         if isinstance(frame, pl.DataFrame):
             scores = self.score(self.encoder.encode(frame, on_unknown))
             return frame.with_columns(pl.Series(SCORE, scores))
-        read = pl.DataFrame(
-            {name: _column_of_pandas(frame[name]) for name in self.columns}
-        )
+        read = pl.DataFrame({name: _column_of_pandas(frame[name]) for name in self.columns})
         return frame.assign(**{SCORE: self.score(self.encoder.encode(read, on_unknown))})
 
     @property
@@ -117,9 +116,7 @@ class Scorer:
             inputs[USER_LAYER] = self.artefact.user_layers.of(users)
         return self._graphs.run(scenario, inputs, one_user=False)
 
-    def _inputs(
-        self, scenario: int, users: np.ndarray, items: np.ndarray
-    ) -> dict[str, np.ndarray]:
+    def _inputs(self, scenario: int, users: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
         """The columns of users, items and the scenario."""
         artefact = self.artefact
         inputs = {artefact.user_field: users, artefact.item_field: items}

@@ -51,11 +51,10 @@ class ScenarioGroups:
     """
 
     def __new__(cls, *args, **keys) -> ScenarioGroups:
+        """Make an instance of the stand-in while a model is traced."""
         return super().__new__(_stand_in.get() or cls)
 
-    def __init__(
-        self, scenario: torch.Tensor, n_scenarios: int, is_computed: bool = False
-    ) -> None:
+    def __init__(self, scenario: torch.Tensor, n_scenarios: int, is_computed: bool = False) -> None:
         count = _count_on_cpu if scenario.device.type == "cpu" else _count
         n_unknown, *sizes, self.in_order = count(scenario, n_scenarios)
         if n_unknown or len(sizes) > n_scenarios:

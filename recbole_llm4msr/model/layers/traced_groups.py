@@ -21,9 +21,7 @@ class EveryScenario(ScenarioGroups):
     Ids out of range are clamped; the caller has to reject them.
     """
 
-    def __init__(
-        self, scenario: torch.Tensor, n_scenarios: int, is_computed: bool = False
-    ) -> None:
+    def __init__(self, scenario: torch.Tensor, n_scenarios: int, is_computed: bool = False) -> None:
         self.sizes = [scenario.shape[0]] * n_scenarios
         self._scenario = scenario.clamp(0, n_scenarios - 1)
 
@@ -52,9 +50,7 @@ class OneScenario(EveryScenario):
 
     scenario: int
 
-    def __init__(
-        self, scenario: torch.Tensor, n_scenarios: int, is_computed: bool = False
-    ) -> None:
+    def __init__(self, scenario: torch.Tensor, n_scenarios: int, is_computed: bool = False) -> None:
         super().__init__(scenario, n_scenarios)
         self._is_known = not is_computed
         if self._is_known:

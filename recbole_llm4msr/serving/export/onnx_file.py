@@ -9,8 +9,8 @@ from typing import Any
 
 import torch
 
-from recbole_llm4msr.serving.export.graph import USER_LAYER, ScoringGraph
 from recbole_llm4msr.serving.errors import ExportError
+from recbole_llm4msr.serving.export.graph import USER_LAYER, ScoringGraph
 
 #: Version of ONNX's operators that is written.
 OPSET = 18

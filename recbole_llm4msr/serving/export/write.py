@@ -60,7 +60,7 @@ def export_model(
         ExportError: The model or an option cannot be exported, or the folder exists.
     """
     output = Path(output)
-    _check(output, user_layers, overwrite)
+    check_options(output, user_layers, overwrite)
     report("reference scores")
     reference = evaluate.reference_scores(model, test)
     rows = evaluate.raw_rows(model, test)
@@ -91,7 +91,12 @@ def export_model(
     return Artefact.open(output, verify=False).manifest
 
 
-def _check(output: Path, user_layers: str, overwrite: bool) -> None:
+def check_options(output: Path, user_layers: str, overwrite: bool) -> None:
+    """Check the options before anything is loaded.
+
+    Raises:
+        ExportError: An option is not valid, or the folder exists.
+    """
     if user_layers not in PRECISIONS:
         raise ExportError(f"user_layers: {user_layers!r} is not one of {', '.join(PRECISIONS)}")
     if output.exists() and not overwrite:

@@ -21,11 +21,10 @@ class Graphs:
 
     Args:
         artefact: The exported model.
-        threads: Threads of one call; 0 lets onnxruntime choose.
     """
 
-    def __init__(self, artefact: Artefact, threads: int) -> None:
-        self._artefact, self._threads = artefact, threads
+    def __init__(self, artefact: Artefact) -> None:
+        self._artefact = artefact
         self._sessions: dict[str, Any] = {}
         self._inputs: dict[str, set[str]] = {}
 
@@ -49,13 +48,13 @@ class Graphs:
 
     def _session(self, name: str) -> Any:
         if name not in self._sessions:
-            self._sessions[name] = open_graph(self._artefact.folder / name, self._threads)
+            self._sessions[name] = open_graph(self._artefact.folder / name)
             self._inputs[name] = {entry.name for entry in self._sessions[name].get_inputs()}
         return self._sessions[name]
 
 
-def open_graph(path: Path, threads: int) -> Any:
-    """Open an ONNX file.
+def open_graph(path: Path) -> Any:
+    """Open an ONNX file, to be run by one thread a call.
 
     Raises:
         MissingPackageError: onnxruntime is not installed.
@@ -68,7 +67,7 @@ def open_graph(path: Path, threads: int) -> Any:
             "onnxruntime is not installed; run: pip install 'recbole_llm4msr[serve]'"
         ) from error
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors, which are raised
     try:

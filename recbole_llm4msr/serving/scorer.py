@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -22,8 +24,8 @@ if TYPE_CHECKING:
 #: Column that :meth:`Scorer.predict` adds.
 SCORE = "score"
 
-#: Rows that are scored at a time; the intermediate results of more do not stay in a CPU's cache.
-BLOCK = 8192
+#: Rows that are scored at a time; the intermediate results of more do not stay in a core's cache.
+BLOCK = 1024
 
 
 class Scorer:
@@ -31,7 +33,7 @@ class Scorer:
 
     Args:
         artefact: The opened artefact.
-        threads: Threads of one call; 0 lets onnxruntime choose.
+        threads: Threads that share the blocks of a call; 0 for all cores.
 
     Example:
         >>> scorer = Scorer.load("exported")  # doctest: +SKIP
@@ -41,7 +43,9 @@ class Scorer:
     def __init__(self, artefact: Artefact, *, threads: int = 1) -> None:
         self.artefact = artefact
         self.encoder = RowEncoder(artefact)
-        self._graphs = Graphs(artefact, threads)
+        self._graphs = Graphs(artefact)
+        threads = threads or os.cpu_count() or 1
+        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
         # The features of users and items, by the side whose id finds them.
         self._sides = {
             side: [
@@ -58,7 +62,7 @@ class Scorer:
 
         Args:
             folder: The artefact.
-            threads: Threads of one call; 0 lets onnxruntime choose.
+            threads: Threads that share the blocks of a call; 0 for all cores.
             verify: Whether the checksums of all files are compared, not only their sizes.
 
         Raises:
@@ -100,13 +104,26 @@ class Scorer:
         scores = np.empty(len(rows.users), np.float32)
         order = np.argsort(rows.scenarios, kind="stable")
         ends = np.cumsum(np.bincount(rows.scenarios, minlength=1))
-        start = 0
-        for scenario, end in enumerate(ends):
-            for low in range(start, end, BLOCK):
-                part = order[low : min(low + BLOCK, end)]
-                scores[part] = self._score_block(scenario, part, rows)
-            start = end
+        starts = ends - np.bincount(rows.scenarios, minlength=1)
+        blocks = [
+            (scenario, order[low : min(low + BLOCK, end)])
+            for scenario, (start, end) in enumerate(zip(starts, ends, strict=True))
+            for low in range(start, end, BLOCK)
+        ]
+
+        def fill(block: tuple[int, np.ndarray]) -> None:
+            scores[block[1]] = self._score_block(*block, rows)
+
+        self._for_each(fill, blocks)
         return scores
+
+    def _for_each(self, function: Callable[[Any], None], blocks: Iterable[Any]) -> None:
+        """Call a function with every block, by all threads; onnxruntime lets others run."""
+        if self._pool is None:
+            for block in blocks:
+                function(block)
+        else:
+            list(self._pool.map(function, blocks))
 
     def _score_block(self, scenario: int, part: np.ndarray, rows: EncodedRows) -> np.ndarray:
         users = rows.users[part]
@@ -149,14 +166,16 @@ class Scorer:
         layer = None
         if self.artefact.user_layers is not None:
             layer = self.artefact.user_layers.of(np.array([user]))
-        for low in range(0, len(items), BLOCK):
+
+        def fill(low: int) -> None:
             part = slice(low, low + BLOCK)
-            block = items[part]
-            inputs = self._inputs(scenario, np.full(len(block), user), block)
+            inputs = self._inputs(scenario, np.full(len(items[part]), user), items[part])
             inputs |= {name: column[part] for name, column in (values or {}).items()}
             if layer is not None:
                 inputs[USER_LAYER] = layer
             scores[part] = self._graphs.run(scenario, inputs, one_user=True)
+
+        self._for_each(fill, range(0, len(items), BLOCK))
         return scores
 
     def recommend(

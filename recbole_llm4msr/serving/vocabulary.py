@@ -36,6 +36,8 @@ class Vocabulary:
 
     def ids(self, values: pl.Series) -> np.ndarray:
         """Ids of raw tokens (texts), int64; 0 where there is none, ``unknown`` for unknown ones."""
+        if len(values) > 1 and (values == values[0]).fill_null(False).all():
+            return np.full(len(values), self.ids(values[:1])[0])
         if not len(self.tokens):
             return np.where(values.is_null().to_numpy(), 0, self.unknown)
         if 2 * len(values) < len(self.tokens):

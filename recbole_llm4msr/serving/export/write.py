@@ -151,8 +151,10 @@ def _scores(folder: Path, content: dict[str, Any], rows: pl.DataFrame) -> np.nda
 
 def _rename(staging: Path, output: Path) -> None:
     """Flush the files to the disk and put the folder in its place."""
+    readable = (staging / "manifest.json").stat().st_mode
     for path in staging.rglob("*"):
         if path.is_file():
+            path.chmod(readable)  # some libraries write files that others cannot read
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
     if output.exists():

@@ -58,6 +58,7 @@ _LIGHT = frozenset(
         "serving.row_files",
         "serving.rows",
         "serving.scorer",
+        "serving.text_rows",
         "serving.vocabulary",
         "util",
         "util.atomic_write",

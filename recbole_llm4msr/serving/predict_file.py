@@ -46,7 +46,7 @@ def predict_file(
     source, target = Path(source), Path(target)
     done = 0
     try:
-        with open_rows(source, scorer) as rows:
+        with open_rows(source) as rows:
             scorer.encoder.check_columns(rows.columns)
             if SCORE in rows.columns:
                 raise InputError(f"there is a column {SCORE!r} already; rename it")

@@ -5,40 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from recbole_llm4msr.serving.errors import InputError, MissingPackageError
+from recbole_llm4msr.serving.text_rows import BYTES, SEPARATORS, RowFile, TextFile
 from recbole_llm4msr.util.atomic_write import atomic_write
-
-if TYPE_CHECKING:
-    from recbole_llm4msr.serving.scorer import Scorer
 
 #: Rows of a block of a parquet file.
 ROWS = 1 << 17
 
-#: Bytes of a block of a text file; also the longest row that can be read.
-BYTES = 1 << 24
-
-_SEPARATORS = {".csv": ",", ".tsv": "\t", ".inter": "\t"}
 _WRITTEN = (".parquet", ".csv", ".tsv")
-
-
-class RowFile:
-    """Blocks of rows, in order.
-
-    Attributes:
-        columns: Names of the columns.
-        size: Bytes of the file.
-        position: Bytes that have been read so far, roughly.
-    """
-
-    def __init__(self, columns: list[str], size: int) -> None:
-        self.columns, self.size, self.position = columns, size, 0
-
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        raise NotImplementedError
 
 
 class _ParquetFile(RowFile):
@@ -56,78 +34,8 @@ class _ParquetFile(RowFile):
             yield pl.DataFrame(pl.from_arrow(batch))
 
 
-class _TextFile(RowFile):
-    """A text file; columns that the model does not read as numbers are kept as texts."""
-
-    def __init__(self, path: Path, floats: set[str]) -> None:
-        import pyarrow as pa
-        from pyarrow import csv
-
-        with path.open("rb") as file:
-            first = file.readline(BYTES)
-        separator, is_atomic = _SEPARATORS[path.suffix], path.suffix == ".inter"
-        names = _header(first, separator, quoted=not is_atomic)
-        types = dict.fromkeys(names, pa.string())
-        if is_atomic:
-            names, types = _atomic_header(names)
-        types |= {name: pa.float64() for name in floats & set(names)}
-        self._file = path.open("rb")
-        self._reader = csv.open_csv(
-            self._file,
-            read_options=csv.ReadOptions(
-                block_size=BYTES, column_names=names, skip_rows=1, use_threads=False
-            ),
-            parse_options=csv.ParseOptions(
-                delimiter=separator,
-                quote_char=False if is_atomic else '"',
-                newlines_in_values=not is_atomic,
-            ),
-            convert_options=csv.ConvertOptions(
-                column_types=types,
-                strings_can_be_null=True,
-                null_values=[""],
-                quoted_strings_can_be_null=False,
-            ),
-        )
-        super().__init__(names, path.stat().st_size)
-
-    def __iter__(self) -> Iterator[pl.DataFrame]:
-        for batch in self._reader:
-            self.position = self._file.tell()
-            yield pl.DataFrame(pl.from_arrow(batch))
-
-
-def _header(line: bytes, separator: str, *, quoted: bool) -> list[str]:
-    if not line.strip():
-        raise InputError("the file is empty; its first line has to name the columns")
-    try:
-        text = line.decode("utf-8-sig" if quoted else "utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise InputError("the first line is not UTF-8 text") from error
-    if not quoted:
-        return text.split(separator)
-    import csv
-
-    return next(csv.reader([text], delimiter=separator))
-
-
-def _atomic_header(columns: list[str]) -> tuple[list[str], dict[str, Any]]:
-    """Names and types of an atomic file's columns, ``name:type``."""
-    import pyarrow as pa
-
-    types = {}
-    for column in columns:
-        name, colon, kind = column.rpartition(":")
-        if not colon:
-            raise InputError(f"the column {column!r} of the first line is not `field:type`")
-        if name in types:
-            raise InputError(f"the column {name!r} is there twice")
-        types[name] = pa.float64() if kind == "float" else pa.string()
-    return list(types), types
-
-
 @contextmanager
-def open_rows(path: Path, scorer: Scorer) -> Iterator[RowFile]:
+def open_rows(path: Path) -> Iterator[RowFile]:
     """Open a file of rows by its suffix.
 
     Raises:
@@ -137,8 +45,8 @@ def open_rows(path: Path, scorer: Scorer) -> Iterator[RowFile]:
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path}: there is no such file")
-    if path.suffix != ".parquet" and path.suffix not in _SEPARATORS:
-        known = ", ".join([".parquet", *_SEPARATORS])
+    if path.suffix != ".parquet" and path.suffix not in SEPARATORS:
+        known = ", ".join([".parquet", *SEPARATORS])
         raise InputError(f"{path.suffix or 'no suffix'} is not one of {known}")
     try:
         import pyarrow as pa
@@ -147,10 +55,7 @@ def open_rows(path: Path, scorer: Scorer) -> Iterator[RowFile]:
             "pyarrow is not installed; run: pip install 'recbole_llm4msr[serve]'"
         ) from error
     try:
-        if path.suffix == ".parquet":
-            yield _ParquetFile(path)
-        else:
-            yield _TextFile(path, {f.name for f in scorer.encoder.own if f.kind == "float"})
+        yield _ParquetFile(path) if path.suffix == ".parquet" else TextFile(path)
     except (pa.ArrowInvalid, pa.ArrowException) as error:
         text = " ".join(str(error).split())
         if "straddling" in text:
@@ -179,7 +84,7 @@ class _Writer:
             return pq.ParquetWriter(self._path, schema, compression="zstd")
         from pyarrow import csv
 
-        options = csv.WriteOptions(delimiter=_SEPARATORS[self._suffix])
+        options = csv.WriteOptions(delimiter=SEPARATORS[self._suffix])
         return csv.CSVWriter(self._path, schema, write_options=options)
 
     def close(self) -> None:

@@ -36,23 +36,26 @@ class Vocabulary:
 
     def ids(self, values: pl.Series) -> np.ndarray:
         """Ids of raw tokens (texts), int64; 0 where there is none, ``unknown`` for unknown ones."""
-        if len(values) > 1 and (values == values[0]).fill_null(False).all():
+        if (
+            len(values) > 1
+            and values[0] == values[-1]
+            and (values == values[0]).all(ignore_nulls=False)
+        ):
             return np.full(len(values), self.ids(values[:1])[0])
+        has_nulls = values.null_count() > 0
         if not len(self.tokens):
-            return np.where(values.is_null().to_numpy(), 0, self.unknown)
-        if 2 * len(values) < len(self.tokens):
-            place = self.tokens.search_sorted(values)
-            place = place.clip(0, len(self.tokens) - 1)
-            is_known = (self.tokens.gather(place) == values).fill_null(False).to_numpy()
-            ids = place.cast(pl.Int64).to_numpy() + 1
-            ids = np.where(is_known, ids, self.unknown)
+            ids = np.full(len(values), self.unknown)
+        elif 2 * len(values) < len(self.tokens):
+            place = self.tokens.search_sorted(values).to_numpy()
+            place = np.minimum(place, len(self.tokens) - 1).astype(np.int64)
+            is_known = self.tokens.gather(place) == values
+            is_known = is_known.fill_null(False) if has_nulls else is_known
+            ids = np.where(is_known.to_numpy(), place + 1, self.unknown)
         else:
             self._enum = self._enum or pl.Enum(self.tokens)
             codes = values.cast(self._enum, strict=False).to_physical().cast(pl.Int64)
             ids = codes.fill_null(self.unknown - 1).to_numpy() + 1
-        if values.null_count():
-            ids = np.where(values.is_null().to_numpy(), 0, ids)
-        return ids
+        return np.where(values.is_null().to_numpy(), 0, ids) if has_nulls else ids
 
     def raw(self, ids: np.ndarray) -> pl.Series:
         """Raw tokens of ids that exist."""

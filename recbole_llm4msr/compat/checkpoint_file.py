@@ -33,16 +33,34 @@ def save_checkpoint(state: dict[str, Any], file: str | Path) -> None:
         OSError: It could not be written; the message names the file, the space needed and left.
     """
     try:
-        torch.save(state, file)
-    except (OSError, RuntimeError) as error:  # torch's writer raises RuntimeError
+        _write(state, file)
+    except (OSError, RuntimeError) as error:
         folder = Path(file).absolute().parent
         needed = sum(t.numel() * t.element_size() for t in _tensors(state))
         free = shutil.disk_usage(folder).free if folder.is_dir() else 0
         raise OSError(
-            f"The checkpoint could not be written to {folder} ({_first_line(error)}). It needs "
+            f"The checkpoint could not be written to {folder} ({_reason(error)}). It needs "
             f"about {_size(needed)}, and {_size(free)} are free there. Free some space or set "
             "checkpoint_dir; an earlier checkpoint is as it was."
         ) from error
+
+
+def _write(state: dict[str, Any], file: str | Path) -> None:
+    try:
+        torch.save(state, file)
+    except RuntimeError:  # torch's own writer hides the system's reason; Python's keeps it
+        with Path(file).open("wb") as opened:
+            torch.save(state, opened)
+
+
+def _reason(error: BaseException | None) -> str:
+    """The system's reason for a failed write, else the first line of the error."""
+    first, seen = error, error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        seen = seen.__context__
+    return _first_line(first)
 
 
 def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:

@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
@@ -29,6 +28,7 @@ from recbole_llm4msr.data.scenario import ScenarioNames
 from recbole_llm4msr.data.vocabulary import TokenIds
 from recbole_llm4msr.data.vocabulary_state import VocabularyState
 from recbole_llm4msr.util.checksum import file_checksum, verify_checksum, with_checksum
+from recbole_llm4msr.util.staging import remove_abandoned, staging_path
 
 #: Version of the format. Increased when the files, or the result of reading and filtering, change,
 #: so that older caches are not read.
@@ -85,7 +85,9 @@ class DatasetCache:
             return
         try:
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".making-", dir=self.folder.parent))
+            remove_abandoned(self.folder.parent)
+            temporary = staging_path(self.folder)
+            temporary.mkdir()
         except OSError as error:
             getLogger().warning("The data set is not cached for the next run: %s", error)
             return

@@ -127,7 +127,7 @@ class TrainedDataset(ScenarioDataset):
             )
             self.logger.warning(
                 "%s: the checkpoint's training data have not had some tokens (%s); their rows are "
-                "kept and scored with the row of unknown ids",
+                "kept and scored as unknown (id 0)",
                 self.dataset_name,
                 counts,
             )

@@ -92,25 +92,36 @@ def fit_shared_rows(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
                 )
 
 
-def score_unknown_as_rare(model: nn.Module, config) -> None:
-    """Let the padding id of users and items look up the row of their rare ids.
+@torch.no_grad()
+def set_unknown_rows(model: nn.Module, config) -> None:
+    """Give the padding id of users and items a row for users and items that are not known.
 
-    A loaded model gets unknown users and items as id 0, which no training row has. Other fields can
-    be empty, so that their padding row is trained; they are left alone, as are fields without a
-    rare id.
+    No training row has it, so its own row is as it was drawn. With ``min_count`` it looks up the
+    row of the field's rare ids, else its row becomes the mean of the field's rows. Other fields can
+    be empty, so that their padding row is trained; they are left alone.
 
     Args:
-        model: A model that is not trained any further.
+        model: A model that is not trained any further; one without RecBole's embedding of fields
+            is left as it is.
         config: Configuration.
     """
-    names = getattr(getattr(model, "backbone", model), "token_field_names", [])
-    for table in [module for module in model.modules() if isinstance(module, SharedRows)]:
-        for field, start in zip(names, table.offsets, strict=True):
-            limited = field in _limits(config, names)
-            if limited and field in (config["USER_ID_FIELD"], config["ITEM_ID_FIELD"]):
-                padding = int(table.row_of[int(start)])
-                if (table.row_of == padding + _SHARED).any():
-                    table.row_of[int(start)] = padding + _SHARED
+    owner = getattr(model, "backbone", model)
+    names = getattr(owner, "token_field_names", [])
+    for table in [module for module in model.modules() if isinstance(module, FMEmbedding)]:
+        shared = isinstance(table, SharedRows)
+        n_ids = len(table.row_of) if shared else table.embedding.num_embeddings
+        if n_ids != sum(owner.token_field_dims):
+            continue
+        for field, start, n in zip(names, table.offsets, owner.token_field_dims, strict=True):
+            if field not in (config["USER_ID_FIELD"], config["ITEM_ID_FIELD"]):
+                continue
+            ids = slice(int(start), int(start) + n)
+            rows = table.row_of[ids].tolist() if shared else range(ids.start, ids.stop)
+            if shared and field in _limits(config, names) and rows[0] + _SHARED in rows:
+                table.row_of[ids.start] = rows[0] + _SHARED
+            else:
+                weight = table.embedding.weight
+                weight[rows[0]] = weight[min(rows[1:]) : max(rows[1:]) + 1].mean(dim=0)
 
 
 def _limits(config, fields: list[str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from recbole.utils import init_logger
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import decode, differences, encode
-from recbole_llm4msr.model.rare_ids import fit_shared_rows, score_unknown_as_rare
+from recbole_llm4msr.model.rare_ids import fit_shared_rows, set_unknown_rows
 from recbole_llm4msr.pipeline.experiment import build_model, load_dataset, prepare_data
 
 
@@ -27,9 +27,10 @@ def load_data_and_model(
 
     A row gets the score it had in training, whatever the order of the rows and files is now.
     Numbers are filled, normalised and put into buckets as in training. Rows with a user, item or
-    feature that training has not seen are kept and scored with the embedding row of unknown ids:
-    with ``min_count`` that of rare ids (of users and items), else that of the padding id 0; one
-    warning counts them. A ``.user`` or ``.item`` row of such a user or item is not read.
+    feature that training has not seen are kept and scored as the padding id 0; one warning counts
+    them. For users and items of a context-aware model its embedding is that of the rare ids with
+    ``min_count``, else the mean of all (:func:`~recbole_llm4msr.model.rare_ids.set_unknown_rows`).
+    A ``.user`` or ``.item`` row of such a user or item is not read.
 
     Args:
         model_file: The ``.pth`` file.
@@ -78,7 +79,7 @@ def load_data_and_model(
     fit_shared_rows(model, checkpoint["state_dict"])
     model.load_state_dict(checkpoint["state_dict"])
     model.load_other_parameter(checkpoint.get("other_parameter"))
-    score_unknown_as_rare(model, config)
+    set_unknown_rows(model, config)
     return config, model, *data
 
 

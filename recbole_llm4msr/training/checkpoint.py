@@ -13,7 +13,7 @@ from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import decode, differences, encode
 from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
-from recbole_llm4msr.util.leftovers import locked, remove_leftovers
+from recbole_llm4msr.util.staging import remove_abandoned
 
 
 class CheckpointMixin:
@@ -90,7 +90,7 @@ class CheckpointMixin:
             path = Path(self.saved_model_file)
             if not self.distributed or torch.distributed.get_rank() == 0:
                 path = _create_unused(path)
-                for file in remove_leftovers(path.parent, f".*{path.suffix}"):
+                for file in remove_abandoned(path.parent):
                     self.logger.info("Removed %s, which a killed run had left unfinished", file)
             self.saved_model_file = str(of_first_process(path) if self.distributed else path)
         self._proposed_file = None
@@ -110,7 +110,7 @@ class CheckpointMixin:
             self._claim_file()
         path = kwargs.pop("saved_model_file", self.saved_model_file)
         if not self.distributed or self.config["local_rank"] == 0:
-            with atomic_write(path) as temporary, locked(temporary), self._config_with_data():
+            with atomic_write(path) as temporary, self._config_with_data():
                 super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
         if self.distributed:  # no process reads the file before it is complete
             torch.distributed.barrier()
@@ -125,6 +125,8 @@ class CheckpointMixin:
             self._state = encode(self._train_set)  # once a training, not once an epoch
         if self._state is not None:
             self.config = compat.copy_config(config)
+            for name in ("trained_knowledge", "use_trained_knowledge"):  # of an earlier checkpoint
+                vars(self.config).pop(name, None)
             self.config.trained_data = self._state
             self.config.trained_folder = str(Path(config["data_path"]).absolute())
         try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from recbole_llm4msr.util.staging import staging_path
 
 
 @contextmanager
@@ -14,11 +15,12 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path to write to, which is renamed to ``path`` when the block ends.
 
     Where the block fails, or writes nothing, ``path`` is left as it was. The folder is made. The
-    data is flushed to the disk before the rename, so that a crash leaves no partial file.
+    data is flushed to the disk before the rename, so that a crash leaves no partial file. A killed
+    process leaves its temporary file: see :func:`~recbole_llm4msr.util.staging.remove_abandoned`.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+    temporary = staging_path(path)
     try:
         yield temporary
         if temporary.exists():

@@ -64,7 +64,8 @@ def shuffled(rows: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("model", MODELS)
 def test_rows_in_another_order_score_the_same(toy, tmp_path, model) -> None:
-    checkpoint = train(tmp_path, model)
+    # By time the training rows stay the same, and with them the users' prompts.
+    checkpoint = train(tmp_path, model, eval_args={"order": "TO"})
     before = scores(checkpoint)
     rewrite(toy / "toy.inter", lambda rows: rows[::-1])
     for name in ("toy.user", "toy.item", "toy.scenario"):
@@ -189,6 +190,21 @@ def test_rare_ids_keep_their_row_and_unknown_ones_share_it(toy, tmp_path, model)
     assert counts.max() > 1 and rows[0] == values[counts.argmax()]
 
 
+@pytest.mark.parametrize("model", ["STAR", "LLM4MSR_DeepFM"])
+def test_unknown_users_have_the_mean_embedding(toy, tmp_path, model) -> None:
+    checkpoint = train(tmp_path, model)
+    weights = load_checkpoint(checkpoint)["state_dict"]
+    loaded = load_data_and_model(checkpoint)[1]
+    tables = [name for name in weights if name.endswith("token_embedding_table.embedding.weight")]
+    assert len(tables) == (2 if "DeepFM" in model else 1)  # the first-order term has its own
+    for name in tables:
+        row, before = loaded.state_dict()[name], weights[name]
+        torch.testing.assert_close(row[0], before[1:31].mean(dim=0))
+        torch.testing.assert_close(row[31], before[32:72].mean(dim=0))
+        rest = [i for i in range(len(row)) if i not in (0, 31)]
+        assert torch.equal(row[rest], before[rest])
+
+
 def test_changed_prompts_are_refused_and_the_vectors_of_training_can_be_kept(toy, tmp_path):
     checkpoint = train(tmp_path, "LLM4MSR_STAR")
     before = scores(checkpoint)
@@ -211,7 +227,6 @@ def test_a_general_model_of_recbole(toy, tmp_path) -> None:
         "topk": [10],
         "SCENARIO_FIELD": None,
         "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1},
-        "rm_dup_inter": "first",
     }
     checkpoint = train(tmp_path, "BPR", **ranking)
 

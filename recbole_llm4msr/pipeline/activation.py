@@ -65,6 +65,7 @@ _LIGHT = frozenset(
         "util.checksum",
         "util.missing_dataset",
         "util.requirement",
+        "util.staging",
     )
 )
 

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import polars as pl
 
+from recbole_llm4msr.serving.artefact import Artefact
 from recbole_llm4msr.serving.errors import InputError
-from recbole_llm4msr.serving.rows import OnUnknown
+from recbole_llm4msr.serving.rows import OnUnknown, RowEncoder
 
-if TYPE_CHECKING:
-    from recbole_llm4msr.serving.scorer import Scorer
+
+class ItemScorer(Protocol):
+    """What :class:`~recbole_llm4msr.serving.scorer.Scorer` has of it."""
+
+    artefact: Artefact
+    encoder: RowEncoder
+
+    def score_items(self, user: int, scenario: int, items: np.ndarray) -> np.ndarray:
+        """Click probabilities of items for one user, shape ``(N,)``."""
+        ...
 
 
 def recommend(
-    scorer: Scorer,
+    scorer: ItemScorer,
     users: Sequence[str] | pl.Series,
     scenario: str | None,
     k: int,
@@ -72,7 +81,7 @@ def top(scores: np.ndarray, k: int) -> np.ndarray:
     return chosen[np.argsort(-scores[chosen], kind="stable")]
 
 
-def _scenario(scorer: Scorer, scenario: str | None) -> int:
+def _scenario(scorer: ItemScorer, scenario: str | None) -> int:
     field = scorer.artefact.scenario_field
     if field is None:
         if scenario is not None:
@@ -87,7 +96,7 @@ def _scenario(scorer: Scorer, scenario: str | None) -> int:
     return scorer.artefact.scenarios.index(scenario)
 
 
-def _candidates(scorer: Scorer, candidates: Sequence[str] | pl.Series | None) -> np.ndarray:
+def _candidates(scorer: ItemScorer, candidates: Sequence[str] | pl.Series | None) -> np.ndarray:
     """Ids of the candidates, each once, in the order of the raw tokens."""
     artefact = scorer.artefact
     vocabulary = artefact.vocabularies[artefact.item_field]

@@ -14,6 +14,7 @@ import polars as pl
 from recbole_llm4msr.serving.artefact import Artefact
 from recbole_llm4msr.serving.errors import InputError
 from recbole_llm4msr.serving.graphs import USER_LAYER, Graphs
+from recbole_llm4msr.serving.recommend import recommend
 from recbole_llm4msr.serving.rows import EncodedRows, OnUnknown, RowEncoder
 
 if TYPE_CHECKING:
@@ -208,8 +209,6 @@ class Scorer:
             InputError: A user, the scenario or a candidate is not known, or ``k`` is not positive.
             ArtefactError: The seen items are not in the artefact.
         """
-        from recbole_llm4msr.serving.recommend import recommend
-
         return recommend(
             self, users, scenario, k, candidates, exclude_seen=exclude_seen, on_unknown=on_unknown
         )

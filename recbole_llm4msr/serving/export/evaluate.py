@@ -47,15 +47,8 @@ def _rows(test: Dataset, low: int, high: int) -> Interaction:
 def raw_rows(model: nn.Module, test: Dataset) -> pl.DataFrame:
     """A split's rows in raw tokens, as they are before training: what an artefact reads.
 
-    Raises:
-        ExportError: A row has a user or an item that the model was not trained with.
+    A user or an item that the model was not trained with has id 0, and an empty token here.
     """
-    for name in (test.uid_field, test.iid_field):
-        if not test.inter_feat[name].all():
-            raise ExportError(
-                f"the test rows hold a {name} that the model was not trained with; export it with "
-                "the data it was trained on"
-            )
     fields = model_fields(model, test)
     own = [f for f in fields if f.source == "interaction"]
     names = dict.fromkeys([test.uid_field, test.iid_field, *(field.name for field in own)])
@@ -69,6 +62,8 @@ def raw_rows(model: nn.Module, test: Dataset) -> pl.DataFrame:
             columns[name] = _unscaled(numbers, normalised_range(test, name))
         elif kind == "token":
             columns[name] = test.raw_tokens(name, values)
+            if name in (test.uid_field, test.iid_field):
+                columns[name] = columns[name].fill_null("")
         else:
             tokens = test.field2id_token[name]
             columns[name] = [[str(tokens[i]) for i in row if i] for row in values]

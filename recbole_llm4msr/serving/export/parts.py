@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 from torch import nn
 
 from recbole_llm4msr.model import LLM4MSR
-from recbole_llm4msr.model.rare_ids import count_rows
+from recbole_llm4msr.model.rare_ids import count_rows, set_unknown_rows
 from recbole_llm4msr.serving import artefact
 from recbole_llm4msr.serving.arrays import MappedArrays
 from recbole_llm4msr.serving.export.graph import ScoringGraph
@@ -75,7 +75,8 @@ class Source:
         tokens = [field for field in fields if field.kind == "token"]
         counts = {field.name: count_rows(train, field.name, field.n_ids) for field in tokens}
         reader = model.backbone if isinstance(model, LLM4MSR) else model
-        renumber(reader, order, counts)
+        set_unknown_rows(model, train.config)
+        renumber(reader, keys, order, counts)
         if isinstance(model, LLM4MSR) and model.knowledge is not None:
             items = model.knowledge.item
             if items is not None:  # an item that is not known has the mean, zero

@@ -6,7 +6,7 @@ binary search in a mapped file. Id 0 is padding, the last one stands for every u
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -17,16 +17,21 @@ from recbole_llm4msr.model.rare_ids import SharedRows
 
 
 def renumber(
-    model: nn.Module, order: Mapping[str, np.ndarray], counts: Mapping[str, np.ndarray]
+    model: nn.Module,
+    keys: Sequence[str],
+    order: Mapping[str, np.ndarray],
+    counts: Mapping[str, np.ndarray],
 ) -> None:
     """Put a model's embedding tables into another order of ids, in place.
 
-    A token field gets one more row, for unknown ids: the row that rare ids share (``min_count``),
-    else the mean of the rows, weighted by training rows. The row of padding, if no training row had
-    a missing value, is an untrained one; it becomes the same mean.
+    A token field gets one more row, for unknown ids. That of users and items is the row of their
+    padding, as :func:`~recbole_llm4msr.model.rare_ids.set_unknown_rows` leaves it; that of another
+    field the mean of its rows. The padding of such a field, if no training row had a missing value,
+    has an untrained row, which becomes the same mean.
 
     Args:
         model: A context-aware model.
+        keys: Names of the fields of users and items.
         order: Of every token field the old id of each new one, starting with 0, the padding.
         counts: Of every token field the number of training rows of each old id.
     """
@@ -34,7 +39,7 @@ def renumber(
         for name, table in list(parent.named_children()):
             if isinstance(table, FMEmbedding):
                 fields = _fields_of(parent, model)
-                setattr(parent, name, _tables_of_tokens(table, fields, order, counts))
+                setattr(parent, name, _tables_of_tokens(table, fields, keys, order, counts))
         sequences = getattr(parent, "token_seq_embedding_table", None)
         if isinstance(sequences, nn.ModuleList):
             for field, table in zip(parent.token_seq_field_names, sequences, strict=True):
@@ -53,6 +58,7 @@ def _fields_of(parent: nn.Module, model: nn.Module) -> list[str]:
 def _tables_of_tokens(
     table: FMEmbedding,
     fields: list[str],
+    keys: Sequence[str],
     order: Mapping[str, np.ndarray],
     counts: Mapping[str, np.ndarray],
 ) -> FMEmbedding:
@@ -66,14 +72,15 @@ def _tables_of_tokens(
     weight = table.embedding.weight
     new_rows, means = [], []
     for field, start, size in zip(fields, starts, sizes, strict=True):
-        rows, seen = row_of[start : start + size], counts[field]
-        unknown = _shared_row(rows, seen)
-        if unknown is None:
-            unknown = len(weight) + len(means)
-            means.append(_mean_row(weight, rows, seen))
+        rows = row_of[start : start + size]
         ordered = rows[order[field]]
-        if not seen[0]:
-            ordered[0] = unknown
+        if field in keys:
+            unknown = rows[0]
+        else:
+            unknown = len(weight) + len(means)
+            means.append(weight[torch.from_numpy(np.unique(rows[1:]))].mean(dim=0))
+            if not counts[field][0]:
+                ordered[0] = unknown
         new_rows.append(np.append(ordered, unknown))
     every = np.concatenate(new_rows)
     extended = torch.cat([weight, *[mean.unsqueeze(0) for mean in means]])
@@ -86,21 +93,3 @@ def _tables_of_tokens(
         extended = extended[torch.from_numpy(every)]
     new.embedding = nn.Embedding.from_pretrained(extended)
     return new
-
-
-def _shared_row(rows: np.ndarray, seen: np.ndarray) -> int | None:
-    """The row that several ids share, if a training row had one of them."""
-    distinct, of_id, times = np.unique(rows, return_inverse=True, return_counts=True)
-    trained = np.bincount(of_id, weights=seen) > 0
-    shared = distinct[(times > 1) & trained]
-    return int(shared[0]) if len(shared) else None
-
-
-def _mean_row(weight: torch.Tensor, rows: np.ndarray, seen: np.ndarray) -> torch.Tensor:
-    """Mean of a field's rows, weighted by training rows, without the padding."""
-    share = seen.astype(np.float64)
-    share[0] = 0
-    if not share.sum():
-        return torch.zeros_like(weight[0])
-    share = torch.from_numpy(share / share.sum()).to(weight.dtype)
-    return share @ weight[torch.from_numpy(rows)]

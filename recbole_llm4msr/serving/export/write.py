@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -24,6 +23,7 @@ from recbole_llm4msr.serving.export.knowledge_facts import knowledge_facts
 from recbole_llm4msr.serving.export.user_layers import PRECISIONS, Precision
 from recbole_llm4msr.serving.manifest import write_manifest
 from recbole_llm4msr.serving.scorer import Scorer
+from recbole_llm4msr.util.staging import remove_abandoned, staging_path
 
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "onnx", "onnxscript", "onnxruntime")
 
@@ -64,7 +64,8 @@ def export_model(
     report("reference scores")
     reference = evaluate.reference_scores(model, test)
     rows = evaluate.raw_rows(model, test)
-    staging = output.with_name(f".{output.name}.{uuid.uuid4().hex[:12]}")
+    remove_abandoned(output.parent)
+    staging = staging_path(output)
     staging.mkdir(parents=True)
     try:
         source = parts.Source.of(model, train)
@@ -158,7 +159,7 @@ def _rename(staging: Path, output: Path) -> None:
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
     if output.exists():
-        old = output.with_name(f"{staging.name}.old")
+        old = staging_path(output)
         output.rename(old)
         staging.rename(output)
         shutil.rmtree(old)

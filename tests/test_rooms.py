@@ -98,6 +98,13 @@ def test_rooms_import_only_rooms_below_them(imports) -> None:
     assert not upward
 
 
+def test_exported_models_are_used_by_modules_that_need_no_recbole(imports) -> None:
+    used = {m for m in imports if room_of(m) == "serving" and ".export" not in m}
+    names = {name for module in used for name in imports[module]}
+    assert used and {room_of(name) for name in names} == {"serving", "util"}
+    assert not [name for name in names if ".export" in name]
+
+
 def loaded_by(statement: str) -> set[str]:
     """Modules of LATE that a fresh process has loaded after a statement."""
     code = f"import sys\n{statement}\nprint('loaded:', *(set({LATE}) & set(sys.modules)))"

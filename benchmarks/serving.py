@@ -37,13 +37,8 @@ def prepare(model: str, options: argparse.Namespace) -> tuple[Path, Path]:
 
     saved, artefact = options.work / "saved" / model, options.work / model
     if not list(saved.glob("*.pth")):
-        settings = {
-            "data_path": str(options.data_path),
-            "checkpoint_dir": str(saved),
-            "epochs": 1,
-            "use_gpu": False,
-            "show_progress": False,
-        }
+        where = {"data_path": str(options.data_path), "checkpoint_dir": str(saved)}
+        settings = {**where, "epochs": 1, "use_gpu": False, "show_progress": False}
         run(model, DATASET, config_dict=settings, command_line=[])
     checkpoint = next(saved.glob("*.pth"))
     if not artefact.exists():
@@ -181,7 +176,7 @@ def measure_start(paths: dict[str, tuple[Path, Path]], options, times: Times) ->
     row = pl.read_parquet(options.work / f"rows-{options.rows}.parquet", n_rows=1)
     row.write_csv(one)
     for model, (checkpoint, artefact) in paths.items():
-        given = ["predict", f"--artefact={artefact}", f"--input={one}", "--output=one-score.csv"]
+        given = ["predict", f"--artefact={artefact}", f"--input={one}", "--output=one.out.csv"]
         cases = {
             "command predict": "from recbole_llm4msr.cli.main import main\n"
             f"try: main({given})\nexcept SystemExit: pass",
@@ -245,7 +240,7 @@ def main() -> None:
         form = (lambda s: f"{1 / s:,.0f} rows/s") if name.startswith("rows") else ms
         print(f"| {name} | {form(statistics.median(values))} | {form(min(values))} |")
     for n, peak in measure_memory(paths["LLM4MSR_STAR"][1], options).items():
-        print(f"| peak memory of predict, {n:,} rows | {peak:,.0f} MiB | |")
+        print(f"| peak memory, {n:,} rows | {peak:,.0f} MiB | |")
 
 
 def ms(seconds: float) -> str:

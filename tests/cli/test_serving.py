@@ -39,6 +39,7 @@ def artefact(tmp_path_factory) -> Path:
     return folder / "out"
 
 
+@pytest.mark.core
 def test_predict_writes_the_scores(artefact, tmp_path) -> None:
     (tmp_path / "rows.csv").write_text("user_id,item_id,scenario\nu1,i2,feed\nnew,i3,mail\n")
     given = ("--artefact", artefact, "--input", tmp_path / "rows.csv", "--output")

@@ -39,6 +39,7 @@ def test_several_threads_score_the_same(star, scorer) -> None:
         ("LLM4MSR_DSSM", {}),
         ("STAR", {"min_count": 40}),
         ("DCNV2", {"knowledge_features": "pca:3"}),
+        ("FM", {"SCENARIO_FIELD": None}),  # the scenario is a field like any other
     ],
     ids=lambda value: str(value),
 )

@@ -36,11 +36,7 @@ class Vocabulary:
 
     def ids(self, values: pl.Series) -> np.ndarray:
         """Ids of raw tokens (texts), int64; 0 where there is none, ``unknown`` for unknown ones."""
-        if (
-            len(values) > 1
-            and values[0] == values[-1]
-            and (values == values[0]).all(ignore_nulls=False)
-        ):
+        if len(values) > 1 and _is_constant(values):
             return np.full(len(values), self.ids(values[:1])[0])
         has_nulls = values.null_count() > 0
         if not len(self.tokens):
@@ -60,3 +56,11 @@ class Vocabulary:
     def raw(self, ids: np.ndarray) -> pl.Series:
         """Raw tokens of ids that exist."""
         return self.tokens.gather(ids - 1)
+
+
+def _is_constant(values: pl.Series) -> bool:
+    """Whether a column holds one text only, as that of the user where candidates are scored."""
+    first = values[0]
+    if first is None or first != values[-1]:
+        return False
+    return bool((values == first).all(ignore_nulls=False))

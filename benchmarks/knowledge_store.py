@@ -57,7 +57,7 @@ def ours(folder: Path, users: list[str]) -> None:
 def run(folder: Path, users: list[str]) -> None:
     """Load vectors as a run does: in the order of the ids, prepared once."""
     from recbole_llm4msr.knowledge.store.prepared import load_prepared, save_prepared
-    from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
+    from recbole_llm4msr.knowledge.vectors.prepared_vectors import Coverage, PreparedVectors
 
     draw = np.random.default_rng(0)
     vectors = draw.standard_normal((len(users) + 1, WIDTH), dtype=np.float32).astype(np.float16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from recbole_llm4msr.pipeline.experiment import (
 from recbole_llm4msr.pipeline.experiment import run_experiment as run_recbole
 from recbole_llm4msr.pipeline.experiment import run_experiment_process as run_recboles
 from recbole_llm4msr.pipeline.preparation import data_preparation
-from recbole_llm4msr.pipeline.processes import run_processes
+from recbole_llm4msr.pipeline.processes import check_processes, run_processes
 from recbole_llm4msr.pipeline.trained_model import load_data_and_model
 
 __all__ = [
@@ -53,15 +54,26 @@ def run(
         saved: Whether the best model is saved, and tested.
         command_line: Arguments ``--key=value`` that win over all of these, each of which must be
             an option; ``None`` reads ``sys.argv``, as RecBole does, ``[]`` nothing.
-        **launch: ``nproc``, ``world_size``, ``ip``, ``port``, ``group_offset`` as in RecBole.
+        **launch: ``nproc``, ``world_size``, ``ip``, ``port``, ``group_offset`` as in RecBole;
+            ``oversubscribe`` allows more processes than cores.
 
     Returns:
         RecBole's result: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``,
         ``test_result``; the results hold a key per metric and scenario.
+
+    Raises:
+        ValueError: A setting is not valid, or there are fewer cores or GPUs than processes.
     """
     options = {"saved": saved, "command_line": command_line}
-    if launch.get("nproc", 1) > 1 or launch.get("world_size", -1) > 0:
+    if launch.get("nproc", 1) != 1 or launch.get("world_size", -1) > 0:
         given = (model, dataset, config_file_list)
+        oversubscribe = launch.pop("oversubscribe", False)
+        logging.disable(logging.WARNING)  # the first process says it again
+        try:
+            config = Config(*given, config_dict, command_line)
+        finally:
+            logging.disable(logging.NOTSET)
+        check_processes(launch.get("nproc", 1), config, oversubscribe)
         return run_processes(run_recboles, given, config_dict, options, **launch)
     return run_recbole(model, dataset, config_file_list, config_dict, **options)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import recbole_llm4msr  # noqa: F401  (makes RecBole importable for every test module)
+from tests.fresh_process import ForkServer
 from tests.toy import write_toy
 
 
@@ -30,6 +31,13 @@ def real_data(request: pytest.FixtureRequest) -> Path:
     if not (folder / "amazon-bst").is_dir():
         pytest.fail(f"--real-data={given}: no folder amazon-bst in it")
     return folder
+
+
+@pytest.fixture(scope="session")
+def fork_server():
+    """Processes that have imported libraries, but neither RecBole nor this package."""
+    with ForkServer() as server:
+        yield server
 
 
 @pytest.fixture(autouse=True)

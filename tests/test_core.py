@@ -1,4 +1,4 @@
-"""What a first user does, on whichever Python: nothing but results may be shown."""
+"""First runs on every supported Python: they print results and no warning."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ WARNING = re.compile(r"\w*Warning\b|WARN\w*|deprecated", re.IGNORECASE)
 
 
 def command(*arguments: str, cwd: Path) -> str:
-    """All that a command shows, of which no line may be a warning."""
+    """Run a command; return its output, in which no line may be a warning."""
     unset = {"PYTHONWARNINGS", "TRANSFORMERS_VERBOSITY"}
     done = subprocess.run(
         [sys.executable, "-m", "recbole_llm4msr", *arguments],
@@ -53,7 +53,7 @@ def test_the_first_run_prints_its_table_and_no_warning(tmp_path, model: str) -> 
 def test_neither_our_reader_nor_recboles_brings_a_warning(toy, tmp_path) -> None:
     where = f"--data_path={tmp_path}"
     assert "toy" in command("--model=STAR", "--dataset=toy", where, "--epochs=1", cwd=tmp_path)
-    # RecBole's own data set, by its own reader.
+    # RecBole's data set, read by RecBole.
     shown = command("--model=BPR", "--dataset=ml-100k", "--epochs=1", cwd=tmp_path)
     assert "test result" in shown
 

@@ -17,11 +17,11 @@ from dataset_converters.amazon.products import ITEM_FIELDS, read_products
 from dataset_converters.amazon.release import LAYOUTS
 from dataset_converters.amazon.reviews import read_reviews
 from dataset_converters.errors import ConverterError
+from dataset_converters.reading import Rejects
 from dataset_converters.selection import add_negatives, k_core, parse_time
 from dataset_converters.writing import (
     REJECTED,
     DatasetWriter,
-    Rejects,
     Report,
     Reporter,
     check_not_empty,

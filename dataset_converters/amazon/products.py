@@ -8,8 +8,8 @@ import polars as pl
 
 from dataset_converters.amazon.files import Category
 from dataset_converters.amazon.text import clean_brand, clean_title, leaf_category, price_bucket
-from dataset_converters.reading import LINE, TEXT, parse_object, read_json_lines
-from dataset_converters.writing import Rejects, Report, Reporter
+from dataset_converters.reading import LINE, TEXT, Rejects, parse_object, read_json_lines
+from dataset_converters.writing import Report, Reporter
 
 ITEM_FIELDS = {
     "item_id": "token",

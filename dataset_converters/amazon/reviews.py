@@ -20,12 +20,13 @@ from dataset_converters.reading import (
     LINE,
     TEXT,
     Column,
+    Rejects,
     parse_object,
     read_csv_rows,
     read_json_lines,
     to_seconds,
 )
-from dataset_converters.writing import Rejects, Report, Reporter
+from dataset_converters.writing import Report, Reporter
 
 # Valid ids survive being written to an atomic file and read again: white space and quotes would
 # break a row, and pandas reads the words below as missing values.

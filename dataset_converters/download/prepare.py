@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
+from filelock import FileLock
 from rich.console import Console
 
 from dataset_converters.download.http_fetch import fetch
@@ -47,7 +47,7 @@ def prepare_dataset(
     folder = recipe.raw_folder(target)
     folder.mkdir(parents=True, exist_ok=True)
     console = Console(stderr=True, quiet=quiet)
-    with _locked(folder):
+    with FileLock(folder / ".lock"):  # released by the system even if the process is killed
         if _exists(target):
             return
         _fetch_missing(recipe, target, console, quiet=quiet)
@@ -104,16 +104,3 @@ def _with_manual_steps(recipe: Recipe, target: Path, reason: str) -> str:
         "  then repeat the command, which verifies and uses them, or convert with\n"
         f"    {recipe.command(target)}"
     )
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold a lock on the folder; the system releases it even if the process is killed."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            import fcntl
-        except ImportError:  # Windows has no such locks
-            yield
-            return
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -15,11 +15,11 @@ from dataset_converters.kuaisar.features import LEVELS, write_items, write_users
 from dataset_converters.kuaisar.logs import Logs, read_logs
 from dataset_converters.kuaisar.options import KuaisarOptions
 from dataset_converters.kuaisar.release import RELEASES, detect_release, open_release
+from dataset_converters.reading import Rejects
 from dataset_converters.selection import k_core, sample_users
 from dataset_converters.writing import (
     REJECTED,
     DatasetWriter,
-    Rejects,
     Report,
     Reporter,
     check_not_empty,

@@ -8,8 +8,8 @@ import polars as pl
 from dataset_converters.errors import ConverterError
 from dataset_converters.kuaisar.logs import WORD_LIST, reject_where, to_token_seq
 from dataset_converters.kuaisar.release import RawRelease
-from dataset_converters.reading import LINE, Column, RawFile, read_csv_rows
-from dataset_converters.writing import DatasetWriter, Rejects, Report, Reporter
+from dataset_converters.reading import LINE, Column, RawFile, Rejects, read_csv_rows
+from dataset_converters.writing import DatasetWriter, Report, Reporter
 
 LEVELS = ("first", "second", "third", "fourth")
 _PADDING = ["", "0", "empty", "空"]  # placeholders of missing values

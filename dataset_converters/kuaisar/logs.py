@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from dataset_converters.kuaisar.release import ITEM_TYPES, RawRelease
-from dataset_converters.reading import LINE, Column, RawFile, read_csv_rows, to_seconds
+from dataset_converters.reading import LINE, Column, RawFile, Rejects, read_csv_rows, to_seconds
 from dataset_converters.selection import TimeRange
-from dataset_converters.writing import Rejects, Reporter
+from dataset_converters.writing import Reporter
 
 SCENARIO_TYPE = pl.Enum(["search", "recommendation"])
 WORD_LIST = r"^\[\s*(\d+(\s*,\s*\d+)*)?\s*\]$"  # [1, 2]

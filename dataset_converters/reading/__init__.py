@@ -1,15 +1,17 @@
-"""Read raw files in blocks and return typed, checked rows that know their line."""
+"""Read raw files in blocks of typed, checked rows with their line numbers; reject bad rows."""
 
 from dataset_converters.reading.columns import Column, to_seconds
 from dataset_converters.reading.csv_rows import read_csv_rows
 from dataset_converters.reading.json_rows import TEXT, parse_object, read_json_lines
 from dataset_converters.reading.raw_files import LINE, RawFile, find_files
+from dataset_converters.reading.rejected_rows import Rejects
 
 __all__ = [
     "LINE",
     "TEXT",
     "Column",
     "RawFile",
+    "Rejects",
     "find_files",
     "parse_object",
     "read_csv_rows",

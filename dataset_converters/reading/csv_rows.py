@@ -19,8 +19,8 @@ from dataset_converters.reading.blocks import Block, read_ahead, read_blocks
 from dataset_converters.reading.columns import Column, find_fault, parse_field
 from dataset_converters.reading.csv_header import CsvHeader, match_header, read_header
 from dataset_converters.reading.raw_files import LINE, RawFile
+from dataset_converters.reading.rejected_rows import Rejects
 from dataset_converters.writing.progress import Reporter
-from dataset_converters.writing.rejects import Rejects
 
 _EXTRA = "_extra"  # a column beyond the header's; filled by rows with too many fields
 _MAX_FIELD_CHARACTERS = 1 << 30  # the csv module's default of 131,072 is too short for captions

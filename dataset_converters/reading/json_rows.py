@@ -10,8 +10,8 @@ import polars as pl
 
 from dataset_converters.reading.blocks import read_ahead, read_blocks
 from dataset_converters.reading.raw_files import LINE, RawFile
+from dataset_converters.reading.rejected_rows import Rejects
 from dataset_converters.writing.progress import Reporter
-from dataset_converters.writing.rejects import Rejects
 
 TEXT = "text"  # column of the undecoded lines
 

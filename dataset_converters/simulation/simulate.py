@@ -17,12 +17,12 @@ import polars as pl
 from dataset_converters.errors import ConverterError
 from dataset_converters.simulation import world as w
 from dataset_converters.simulation.draw import draw_rows
-from dataset_converters.simulation.features import (
+from dataset_converters.simulation.feature_files import (
     write_item_features,
     write_social_network,
     write_user_features,
 )
-from dataset_converters.simulation.logs import log_frame
+from dataset_converters.simulation.log_frames import log_frame
 from dataset_converters.simulation.sizes import Sizes, sizes_of
 from dataset_converters.simulation.truth import (
     SimulatedTruth,

@@ -1,6 +1,6 @@
-"""Write atomic files, rejected rows, progress bars and the final report."""
+"""Write atomic files, progress bars and the final report."""
 
-from dataset_converters.writing.dataset_writer import DatasetWriter
+from dataset_converters.writing.dataset_writer import REJECTED, DatasetWriter
 from dataset_converters.writing.layout import (
     check_not_empty,
     dataset_settings,
@@ -8,13 +8,11 @@ from dataset_converters.writing.layout import (
     write_scenarios,
 )
 from dataset_converters.writing.progress import Reporter
-from dataset_converters.writing.rejects import REJECTED, Rejects
 from dataset_converters.writing.report import Report
 
 __all__ = [
     "REJECTED",
     "DatasetWriter",
-    "Rejects",
     "Report",
     "Reporter",
     "check_not_empty",

@@ -14,8 +14,8 @@ import yaml
 
 from dataset_converters.errors import ConverterError
 from dataset_converters.writing.atomic_table import AtomicTable
-from dataset_converters.writing.rejects import REJECTED
 
+REJECTED = "rejected.jsonl"  # file of the bad rows that were left out, with the reason
 _SUFFIXES = ("inter", "user", "item", "scenario", "yaml")  # files of a data set
 
 

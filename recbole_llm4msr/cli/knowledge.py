@@ -94,7 +94,7 @@ def inspect(
         user, scenario = plan.full["user"].to_list()[:1], history.scenarios[:1]
 
     def show(title: str, prompt: str, encoder: Encoder) -> None:
-        (tokens,) = encoder.count_tokens([prompt])
+        (tokens,) = encoder.prompt_tokens([prompt])
         shelf = bench.shelf_of(encoder)
         state = "in the store" if shelf.find(keys_of([prompt]))[0] >= 0 else "not encoded yet"
         out.rule(f"{title}: {tokens} tokens, {state}", align="left")

@@ -4,8 +4,8 @@ What:     ``recbole.quick_start.quick_start`` (1.2.1) runs ``from ray import tun
           uses it in one line of ``objective_function``, ``tune.report(**test_result)``.
 Why:      ray costs seconds and need not be installed to train; and since 2.7 its ``tune.report``
           takes the metrics as one dictionary.
-How:      ``ray.tune`` is a stand-in there, which imports the real one at its first use. What is
-          reported goes to Ray in the form that the installed release takes. Where nothing has
+How:      ``ray.tune`` is replaced there by an object that imports the real one at its first use.
+          ``report`` calls Ray's in the form that the installed release takes. Where nothing has
           imported ray, this is not a trial of Ray, and ``report`` does nothing.
 """
 

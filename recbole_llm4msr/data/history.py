@@ -133,6 +133,11 @@ def _items(split: Dataset, seen: pl.DataFrame) -> pl.DataFrame:
         fields = tuple(field for field, kind in header.items() if kind == "token_seq")
     named = [*fields, *filter(None, [config["item_category_field"]])]
     by = "item_text_fields, item_category_field"
+    if named and not path.is_file():
+        raise FileNotFoundError(
+            f"{by}: {path} does not exist, and {', '.join(named)} would be read from it; add the "
+            "file, or set item_text_fields to null"
+        )
     item_texts = _texts(split, "item", key, list(dict.fromkeys(named)), by)
     if item_texts is not None:
         seen = seen.join(item_texts, on="item", how="left")

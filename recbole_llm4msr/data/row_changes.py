@@ -14,7 +14,7 @@ MOST_DROPPED = 0.01
 
 @dataclass
 class RowChanges:
-    """What reading a data set has changed, in the order in which it happened.
+    """Changes that reading a data set has made, in order.
 
     Attributes:
         entries: Pairs of a sentence's subject (a setting and what it does) and a count.

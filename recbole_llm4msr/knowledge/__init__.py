@@ -8,6 +8,6 @@ pre-trained model is asked for.
 
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.prepare import prepare_knowledge
-from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import Knowledge
 
 __all__ = ["Knowledge", "KnowledgeError", "KnowledgeOptions", "prepare_knowledge"]

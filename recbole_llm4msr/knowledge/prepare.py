@@ -9,7 +9,7 @@ from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
 from recbole_llm4msr.knowledge.request import refuse_to_build
 from recbole_llm4msr.knowledge.store.prepared import load_prepared, save_prepared
-from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import Knowledge
 from recbole_llm4msr.knowledge.workbench import Workbench
 
 logger = logging.getLogger(__name__)

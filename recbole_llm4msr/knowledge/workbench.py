@@ -16,7 +16,7 @@ from recbole_llm4msr.knowledge.prompts.writer import PromptPlan, PromptWriter, n
 from recbole_llm4msr.knowledge.request import request_of
 from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, Shelf, keys_of, store_folder
 from recbole_llm4msr.knowledge.vectors.by_id import assemble
-from recbole_llm4msr.knowledge.vectors.knowledge import PreparedVectors
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import PreparedVectors
 from recbole_llm4msr.util.fingerprint import fingerprint
 
 logger = logging.getLogger(__name__)

@@ -1,4 +1,4 @@
-"""Histories and stores of the tests of knowledge, for its command."""
+"""Fixtures of the knowledge tests, for the tests of the command ``knowledge``."""
 
 from tests.knowledge.conftest import history, offline, settings
 

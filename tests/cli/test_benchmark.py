@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +16,7 @@ from recbole_llm4msr.evaluation.benchmark.execution import (
 from recbole_llm4msr.evaluation.benchmark.plan import (
     study_from_options,
 )
+from recbole_llm4msr.util.checksum import verify_checksum, with_checksum
 from tests.toy import toy_settings
 
 
@@ -52,8 +54,9 @@ def test_benchmark_writes_tables_and_does_not_repeat_runs(toy, tmp_path) -> None
     second = CliRunner().invoke(benchmark_app, command)
     assert second.exit_code == 0, second.output
     assert (output / "runs.jsonl").read_bytes() == before
-    code = read_runs(output / "runs.jsonl")[0].code
-    (output / "runs.jsonl").write_bytes(before.replace(code.encode(), b"other"))
+    recorded = [verify_checksum(json.loads(line)) for line in before.splitlines()]
+    older = [json.dumps(with_checksum({**run, "code": "other"})) for run in recorded]
+    (output / "runs.jsonl").write_text("\n".join(older) + "\n")
     refused = CliRunner().invoke(benchmark_app, command)
     assert refused.exit_code == 1
     assert "4 of 4 runs were made with other code" in refused.stderr

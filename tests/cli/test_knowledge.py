@@ -1,4 +1,4 @@
-"""The command line on the real ml-100k, and on stores made in the test."""
+"""The command ``knowledge`` on ml-100k, and on stores written by the tests."""
 
 import json
 import re
@@ -11,12 +11,13 @@ from typer.testing import CliRunner
 
 from recbole_llm4msr.cli.knowledge import app
 from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
+from recbole_llm4msr.knowledge.encoders.lsa import LsaEncoder
 from recbole_llm4msr.knowledge.store.export import export_users
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch):
-    """Run a command in a folder of its own; returns exit code and what was printed."""
+    """Return a function that runs a command in an empty folder: exit code and output."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "300")
 
@@ -66,6 +67,18 @@ def test_build_inspect_list_verify_export_on_real_data(run, tmp_path):
     assert pl.read_parquet(tmp_path / "a.parquet").height == 943
 
 
+def test_inspect_counts_the_special_tokens_of_a_prompt(run, monkeypatch):
+    def tokens() -> int:
+        code, said = run("inspect", "--dataset=ml-100k", "--user=196")
+        assert code == 0, said
+        return int(re.search(r"user 196: (\d+) tokens", said)[1])
+
+    words = tokens()
+    with_special = lambda encoder, prompts: encoder.count_tokens(prompts) + 2  # noqa: E731
+    monkeypatch.setattr(LsaEncoder, "prompt_tokens", with_special)
+    assert tokens() == words + 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -84,7 +97,7 @@ def test_build_inspect_list_verify_export_on_real_data(run, tmp_path):
         (["export", "--dataset=ml-100k", "--format=csv", "--output=f"], "is not one of useremb"),
     ],
 )
-def test_what_the_user_can_put_right_is_one_message(run, arguments, words):
+def test_user_errors_end_with_one_message(run, arguments, words):
     code, said = run(*arguments)
     assert code == 1, said
     assert words in said
@@ -106,7 +119,9 @@ def test_shards_in_two_stores_merge_into_one(run, tmp_path):
     assert "made 0 vectors" in said
 
 
-def test_a_damaged_chunk_is_found_deleted_and_made_again(run, history, settings, tmp_path):
+def test_verify_deletes_a_damaged_chunk_and_build_encodes_it_again(
+    run, history, settings, tmp_path
+):
     store = tmp_path / "store"
     before = prepare_knowledge(settings(), history)
     (path,) = (  # of the users; the scenarios have one of their own
@@ -133,7 +148,7 @@ def test_a_damaged_chunk_is_found_deleted_and_made_again(run, history, settings,
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[:50], lambda c: b"", lambda c: c[:-8]])
-def test_cut_files_are_found(run, history, settings, tmp_path, damage):
+def test_verify_detects_truncated_files(run, history, settings, tmp_path, damage):
     prepare_knowledge(settings(), history)
     for path in (tmp_path / "store").rglob("*.safetensors"):
         path.write_bytes(damage(path.read_bytes()))

@@ -11,7 +11,7 @@ from recbole_llm4msr.__main__ import main
 
 
 @pytest.mark.parametrize("program", ["run_recbole.py", "/bin/somebodys_script.py"])
-def test_main_obeys_its_arguments_and_not_sys_argv(toy, tmp_path, monkeypatch, program) -> None:
+def test_main_reads_its_arguments_instead_of_sys_argv(toy, tmp_path, monkeypatch, program) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "argv", [program, "--model=PLE", "--epochs=1", "--seed=5", "stray"])
     arguments = ["--model=STAR", "--dataset", "toy", f"--data_path={tmp_path}", "--epochs=3"]
@@ -21,7 +21,7 @@ def test_main_obeys_its_arguments_and_not_sys_argv(toy, tmp_path, monkeypatch, p
     assert written["config"]["train_batch_size"] == 256
 
 
-def test_main_refuses_an_argument_of_its_list_that_is_not_an_option(monkeypatch) -> None:
+def test_main_raises_on_an_argument_that_is_not_an_option(monkeypatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/bin/somebodys_script.py"])
     with pytest.raises(SystemExit, match="learning_rat .command line.: did you mean learning_rate"):
         main(["--model=STAR", "--dataset=ml-100k", "--learning_rat=1"])

@@ -1,4 +1,4 @@
-"""What is imported when: nothing heavy before it is asked for; and RecBole's absence is told."""
+"""Imports at start-up: heavy libraries only when needed; an error where RecBole is missing."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import recbole_llm4msr
 from recbole_llm4msr.config import names
 from recbole_llm4msr.config.early import check_options
 from recbole_llm4msr.model import registered_models
+from tests.fresh_process import ForkServer
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]
 COMMAND = "pip install --no-deps recbole==1.2.1"
@@ -64,7 +65,7 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
     ],
     ids=" ".join,
 )
-def test_help_and_errors_of_arguments_import_nothing_heavy(arguments: list[str]) -> None:
+def test_help_and_argument_errors_import_no_heavy_library(arguments: list[str]) -> None:
     heavy = HEAVY.replace("'polars', ", "") if arguments[:1] == ["convert"] else HEAVY
     code = (
         "import sys\nfrom recbole_llm4msr.__main__ import main\n"
@@ -72,6 +73,13 @@ def test_help_and_errors_of_arguments_import_nothing_heavy(arguments: list[str])
     )
     done = python("-c", code)
     assert done.stdout.splitlines()[-1] == "heavy: set()", done.stderr
+
+
+@pytest.fixture(scope="module")
+def after_import():
+    """Processes in which this package was imported, without torch, before the libraries."""
+    with ForkServer("import recbole_llm4msr, sys; assert 'torch' not in sys.modules") as server:
+        yield server
 
 
 @pytest.mark.parametrize(
@@ -92,9 +100,11 @@ def test_help_and_errors_of_arguments_import_nothing_heavy(arguments: list[str])
         "from recbole_llm4msr.knowledge import prepare_knowledge",
     ],
 )
-def test_whatever_is_imported_first_recbole_knows_our_models(statement: str) -> None:
+def test_models_are_registered_whichever_module_is_imported_first(
+    statement, after_import, tmp_path
+):
     code = (
-        "import recbole_llm4msr, sys; assert 'torch' not in sys.modules\n"
+        "import recbole_llm4msr, sys\n"
         f"{statement}\nimport recbole.utils, recbole.quick_start, importlib\n"
         "model = recbole.utils.get_model('LLM4MSR_STAR')\n"
         "assert model is recbole_llm4msr.get_model('LLM4MSR_STAR')\n"
@@ -110,11 +120,11 @@ def test_whatever_is_imported_first_recbole_knows_our_models(statement: str) -> 
         "assert i.Interaction.__getitem__.__module__.startswith('recbole_llm4msr.compat')\n"
         "print(recbole.quick_start.run_recbole.__globals__['Config'].__module__)"
     )
-    done = python("-c", code)
+    done = after_import.run(code, output=tmp_path)
     assert done.stdout.split() == ["recbole_llm4msr.pipeline.registration"], done.stderr
 
 
-def test_recbole_may_be_imported_before_this_package() -> None:
+def test_recbole_imported_before_this_package_gets_the_models() -> None:
     code = (
         "import numpy as np; np.float_ = np.float64\nimport recbole.utils\n"
         "import recbole_llm4msr; print(recbole.utils.get_model('STAR').__name__)"
@@ -122,7 +132,7 @@ def test_recbole_may_be_imported_before_this_package() -> None:
     assert python("-c", code).stdout.split() == ["STAR"]
 
 
-def test_names_read_from_files_are_those_of_the_models() -> None:
+def test_model_names_from_files_equal_the_registry() -> None:
     models = registered_models()
     ours = [
         n for n in models if not n.startswith("LLM4MSR_") and "backbone" in models[n].__module__
@@ -136,7 +146,7 @@ def test_names_read_from_files_are_those_of_the_models() -> None:
 
 
 @pytest.mark.parametrize("name", ["STARR", "LLM4MSR_STARR", "x", "LLM4MSR_", "../x"])
-def test_an_unknown_model_gets_the_same_answer_early_and_late(name: str) -> None:
+def test_unknown_model_error_is_the_same_before_and_after_imports(name: str) -> None:
     with pytest.raises(ValueError, match="there is no model") as early:
         names.check_model(name)
     with pytest.raises(ValueError, match="there is no model") as late:
@@ -155,7 +165,7 @@ def test_an_unknown_model_gets_the_same_answer_early_and_late(name: str) -> None
     ],
 )
 @pytest.mark.parametrize("model", ["STAR", "LLM4MSR_PLE", "DeepFM"])
-def test_an_option_gets_the_same_answer_early_and_late(monkeypatch, model, options) -> None:
+def test_option_error_is_the_same_before_and_after_imports(monkeypatch, model, options) -> None:
     given = {"model": model, "dataset": "ml-100k", **options}
     monkeypatch.setattr(sys, "argv", ["run_recbole.py", *(f"--{k}={v}" for k, v in given.items())])
     with pytest.raises((ValueError, OSError)) as early:
@@ -177,9 +187,7 @@ def test_an_option_gets_the_same_answer_early_and_late(monkeypatch, model, optio
     ],
     ids=lambda arguments: arguments[-1],
 )
-def test_without_its_recbole_the_command_that_installs_it_is_named(
-    tmp_path, arguments, version
-) -> None:
+def test_missing_recbole_error_names_the_install_command(tmp_path, arguments, version) -> None:
     if version is None:  # hides the one that is installed
         hidden = "import importlib.util as u\nfind = u.find_spec\n"
         hidden += "u.find_spec = lambda n, p=None: None if n == 'recbole' else find(n, p)\n"

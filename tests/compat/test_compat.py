@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import copy
-import os
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -23,25 +19,24 @@ from recbole_llm4msr import compat
 from tests.toy import toy_settings
 
 
-def in_fresh_process(code: str) -> str:
-    path = str(Path(recbole_llm4msr.__file__).parents[1])  # a checkout need not be installed
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={**os.environ, "PYTHONPATH": path},
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+@pytest.fixture
+def in_fresh_process(fork_server, tmp_path):
+    """Return a function that runs a program in a fresh process and returns its output."""
+
+    def run(code: str) -> str:
+        done = fork_server.run(code, output=tmp_path)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    return run
 
 
-def test_importing_brings_neither_ray_nor_transformers() -> None:
+def test_importing_brings_neither_ray_nor_transformers(in_fresh_process) -> None:
     code = "import recbole_llm4msr, sys; print({'ray', 'transformers'} & set(sys.modules))"
     assert in_fresh_process(code) == "set()"
 
 
-def test_ray_is_found_again_by_whoever_asks_for_it() -> None:
+def test_ray_is_imported_at_its_first_use(in_fresh_process) -> None:
     code = (
         "import recbole_llm4msr, sys; assert 'ray' not in sys.modules\n"
         "from recbole.quick_start import quick_start\n"
@@ -87,7 +82,7 @@ def test_rows_of_an_interaction_are_recboles(index) -> None:
 
 
 @pytest.mark.parametrize("name", ["STAR", "SharedBottom", "LLM4MSR_STAR", "LLM4MSR_SharedBottom"])
-def test_recbole_knows_our_models(name: str) -> None:
+def test_recbole_knows_our_models(name: str, in_fresh_process) -> None:
     assert recbole.utils.get_model(name) is recbole_llm4msr.get_model(name)
     code = (
         f"import recbole_llm4msr, recbole.utils; print(recbole.utils.get_model({name!r}).__name__)"
@@ -95,7 +90,7 @@ def test_recbole_knows_our_models(name: str) -> None:
     assert in_fresh_process(code) == name
 
 
-def test_recbole_quick_start_trains_and_loads_our_model(toy, tmp_path) -> None:
+def test_recbole_quick_start_trains_and_loads_our_model(toy, tmp_path, in_fresh_process) -> None:
     settings = toy_settings(tmp_path, knowledge="random")
     result = recbole.quick_start.run_recbole("LLM4MSR_STAR", "toy", config_dict=settings)
     assert "auc@search" in result["test_result"]
@@ -141,7 +136,7 @@ def test_checkpoint_with_something_else_in_it_is_refused_not_executed(tmp_path) 
 @pytest.mark.parametrize(
     "content", [b"", b"no checkpoint at all", pickle.dumps({"a": 1}), b"PK\x03\x04 half a zip"]
 )
-def test_file_that_is_no_checkpoint_is_named(tmp_path, content: bytes) -> None:
+def test_file_that_is_not_a_checkpoint_raises_with_its_name(tmp_path, content: bytes) -> None:
     path = tmp_path / "model.pth"
     path.write_bytes(content)
     with pytest.raises(compat.CheckpointError, match=r"model\.pth"):

@@ -67,7 +67,7 @@ def test_run_hyper_searches_with_hyperopt(toy, tmp_path, algorithm: str, objecti
 
 @pytest.mark.skipif(_ray() < (2, 7), reason="needs ray 2.7 or later: pip install '.[tune]'")
 @pytest.mark.core
-def test_ray_runs_trials_and_is_told_their_metrics(toy, tmp_path, monkeypatch) -> None:
+def test_ray_runs_trials_and_receives_their_metrics(toy, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
     import ray
@@ -91,15 +91,15 @@ def test_ray_runs_trials_and_is_told_their_metrics(toy, tmp_path, monkeypatch) -
 
 @pytest.mark.parametrize("release", ["2.6", "2.60"])
 def test_metrics_are_reported_as_the_release_takes_them(monkeypatch, release: str) -> None:
-    told = []
+    reported = []
     if release == "2.6":
 
         def report(_metric=None, **kwargs):
-            told.append(kwargs)
+            reported.append(kwargs)
     else:
 
         def report(metrics, *, checkpoint=None):
-            told.append(metrics)
+            reported.append(metrics)
 
     tune = type("tune", (), {"report": staticmethod(report)})
     monkeypatch.setitem(ray_on_demand.sys.modules, "ray", tune)
@@ -107,4 +107,4 @@ def test_metrics_are_reported_as_the_release_takes_them(monkeypatch, release: st
     quick_start = importlib.import_module("recbole.quick_start.quick_start")
     quick_start.tune.report(auc=0.5)
     quick_start.tune.report({"auc": 0.5})
-    assert told == [{"auc": 0.5}, {"auc": 0.5}]
+    assert reported == [{"auc": 0.5}, {"auc": 0.5}]

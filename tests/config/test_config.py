@@ -53,7 +53,7 @@ def test_llm4msr_reads_the_backbones_file_and_then_its_own() -> None:
     }).uses_knowledge  # fmt: skip
 
 
-def test_recboles_own_model_gets_the_same_data_and_metrics() -> None:
+def test_recbole_model_gets_the_same_data_and_metrics() -> None:
     ours, theirs = Config("STAR", "ml-100k"), Config("DeepFM", "ml-100k")
     for key in ("metrics", "eval_args", "load_col", "SCENARIO_FIELD", "train_batch_size"):
         assert ours[key] == theirs[key]
@@ -87,7 +87,7 @@ def test_unknown_keys_are_refused_with_place_and_nearest(how, toy, tmp_path, com
     Config("STAR", "toy", files, {**settings, "allow_unknown_keys": True})
 
 
-def test_options_of_another_program_are_let_pass(monkeypatch) -> None:
+def test_options_of_another_program_are_ignored(monkeypatch) -> None:
     monkeypatch.setattr(sys, "argv", ["/bin/pytest", "-q", "--real-data=x", "--seed=5"])
     assert Config("STAR", "ml-100k")["seed"] == 5
 
@@ -108,7 +108,7 @@ def test_every_key_that_recbole_reads_is_known() -> None:
     assert not set(unknown_keys(read - made_inside, known_keys()))
 
 
-def test_partial_eval_args_keep_labelled_rows_and_say_so(toy, tmp_path, caplog) -> None:
+def test_partial_eval_args_keep_labelled_mode_with_a_message(toy, tmp_path, caplog) -> None:
     settings = toy_settings(tmp_path, eval_args={"split": {"RS": [0.6, 0.2, 0.2]}})
     config = Config("STAR", "toy", None, settings)
     assert config["eval_args"]["mode"] == {"valid": "labeled", "test": "labeled"}
@@ -156,7 +156,7 @@ RANKED = {"metrics": ["Recall"], "valid_metric": "Recall@10"}
         ({"min_count": [5]}, "min_count .* is not a whole number or a mapping"),
     ],
 )
-def test_contradictions_are_refused(settings, message) -> None:
+def test_contradicting_settings_raise(settings, message) -> None:
     with pytest.raises(ConfigError, match=message):
         Config("STAR", "ml-100k", None, settings)
 
@@ -172,7 +172,7 @@ def test_contradictions_are_refused(settings, message) -> None:
         ("BPR", {}, False),
     ],
 )
-def test_predictions_that_cannot_be_saved_are_left_out_and_told(
+def test_predictions_that_cannot_be_saved_are_skipped_with_a_warning(
     model, settings, kept, caplog
 ) -> None:
     config = Config(model, "ml-100k", None, {**settings, "save_predictions": "p.parquet"})
@@ -180,7 +180,7 @@ def test_predictions_that_cannot_be_saved_are_left_out_and_told(
     assert ("save_predictions is left out" in caplog.text) is not kept
 
 
-def test_scenarios_of_a_metric_need_scenarios() -> None:
+def test_valid_metric_of_a_scenario_requires_scenarios() -> None:
     settings = {"SCENARIO_FIELD": None, "valid_metric": "auc@mean"}
     with pytest.raises(ConfigError, match="valid_metric: auc@mean needs a model with scenarios"):
         Config("DeepFM", "ml-100k", None, settings)
@@ -235,7 +235,7 @@ def test_ml_100k_is_read_from_data_path_where_that_has_it(tmp_path, caplog, comm
     assert caplog.text == ""
 
 
-def test_a_command_line_that_is_passed_stands_for_sys_argv(command_line) -> None:
+def test_passed_command_line_replaces_sys_argv(command_line) -> None:
     command_line("--epochs=3", "--seed=7")
     assert Config("STAR", "ml-100k")["epochs"] == 3
     config = Config("STAR", "ml-100k", None, {"epochs": 4}, command_line=["--epochs", "5"])

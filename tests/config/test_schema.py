@@ -1,4 +1,4 @@
-"""The schema says of every option of this package what the yaml files hold."""
+"""The schema agrees with the yaml files: keys, types, defaults, meanings."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_key_of_a_model_is_in_the_schema_with_a_default_of_its_type(file: 
         assert comments(file)[key][0] == SCHEMA[key].types, key
 
 
-def test_no_key_stands_twice_in_the_schema_and_none_is_of_no_file() -> None:
+def test_schema_keys_are_unique_and_occur_in_files() -> None:
     parts = [*SCHEMA_BY_FILE.values(), BACKBONES]
     assert len(SCHEMA) == sum(map(len, parts))
     written = {key for file in MODEL_FILES for key in yaml.safe_load(file.read_text("utf-8"))}

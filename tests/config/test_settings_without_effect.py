@@ -1,4 +1,4 @@
-"""What a user writes takes effect, is refused, or is warned of."""
+"""Every setting of a user takes effect, raises, or logs a warning."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STUDIES = sorted(Path(__file__).parents[2].glob("benchmarks/studies/*.yaml"))
 
 @pytest.fixture
 def read(monkeypatch, tmp_path, toy):
-    """A function that reads a configuration from a command line and other places."""
+    """Return a function that reads a configuration from a command line, files and a dict."""
 
     def config(*options: str, model="LLM4MSR_STAR", own="", file="", given=None) -> Config:
         files = [str(tmp_path / "file.yaml")]
@@ -69,7 +69,9 @@ def test_the_table_has_every_option_of_knowledge_and_of_the_levels() -> None:
         ({"options": ["llm=None"]}, "lsa"),
     ],
 )
-def test_llm_decides_the_knowledge_unless_a_place_as_strong_does(places, kind, read, caplog):
+def test_llm_selects_the_knowledge_kind_unless_set_with_equal_precedence(
+    places, kind, read, caplog
+):
     places = dict(places)
     config = read(*places.pop("options", []), **places)
     assert KnowledgeOptions.from_config(config).knowledge == config["knowledge"] == kind
@@ -92,7 +94,7 @@ def test_llm_beside_a_kind_without_a_language_model_is_refused(where, read) -> N
         read(*places.pop("options", []), **places)
 
 
-def test_a_shipped_llm_gives_way_to_the_users_knowledge(caplog) -> None:
+def test_users_knowledge_overrides_a_shipped_llm(caplog) -> None:
     config = Config("LLM4MSR_STAR", "amazon-2018", None, {"knowledge": "lsa"})
     assert (config["knowledge"], config["llm"]) == ("lsa", "Qwen/Qwen3-0.6B")
     assert warnings_of(caplog) == []
@@ -124,7 +126,7 @@ WITHOUT_EFFECT = [
 
 
 @pytest.mark.parametrize(("options", "message"), WITHOUT_EFFECT)
-def test_a_setting_of_this_run_without_effect_is_refused(options, message, read) -> None:
+def test_setting_without_effect_raises(options, message, read) -> None:
     with pytest.raises(ConfigError, match=message):
         read(*options)
     given = yaml.safe_load("\n".join(option.replace("=", ": ", 1) for option in options))
@@ -132,13 +134,13 @@ def test_a_setting_of_this_run_without_effect_is_refused(options, message, read)
         read(given=given)
 
 
-def test_all_of_them_are_named_at_once(read) -> None:
+def test_error_lists_all_settings_without_effect(read) -> None:
     with pytest.raises(ConfigError, match=r"(?s)prompt_max_tokens: 3 .*\nknowledge_mode: generate"):
         read("prompt_max_tokens=3", "knowledge_mode=generate")
 
 
 @pytest.mark.parametrize("place", ["own", "file"])
-def test_files_are_shared_so_they_are_warned_of(place, read, caplog) -> None:
+def test_file_setting_without_effect_logs_a_warning(place, read, caplog) -> None:
     read(**{place: "{prompt_max_tokens: 128, knowledge_layer: 2}"})
     assert [line.split(":")[0] for line in warnings_of(caplog)] == [
         "prompt_max_tokens",
@@ -146,7 +148,7 @@ def test_files_are_shared_so_they_are_warned_of(place, read, caplog) -> None:
     ]
 
 
-def test_what_a_stronger_place_overrides_is_passed_over(read, caplog) -> None:
+def test_overridden_setting_is_ignored(read, caplog) -> None:
     shared = "{knowledge: transformers, llm: X, knowledge_mode: generate, generate_max_tokens: 5}"
     read("knowledge=lsa", file=shared)
     read("knowledge_mode=prefill", file=shared)
@@ -165,9 +167,7 @@ def test_what_a_stronger_place_overrides_is_passed_over(read, caplog) -> None:
         (["item_meta_rank=8"], "item_meta_rank: 8 .* needs item_knowledge: True"),
     ],
 )
-def test_controls_and_ablations_share_settings_so_they_are_warned_of(
-    options, message, read, caplog
-) -> None:
+def test_settings_of_controls_and_ablations_log_a_warning(options, message, read, caplog) -> None:
     read(*options)
     (line,) = warnings_of(caplog)
     assert re.search(message, line)
@@ -215,7 +215,7 @@ def test_a_run_without_knowledge_warns_once(model, options, line, read, caplog) 
     assert warnings_of(caplog) == []
 
 
-def test_defaults_and_what_has_an_effect_are_let_pass(read, caplog) -> None:
+def test_defaults_and_effective_settings_are_accepted(read, caplog) -> None:
     read("knowledge=lsa", "knowledge_folds=1", model="STAR")
     read("knowledge=none", model="STAR")
     read("knowledge=lsa", "knowledge_mode=prefill", "knowledge_layer=-1", "item_knowledge=False")
@@ -226,7 +226,7 @@ def test_defaults_and_what_has_an_effect_are_let_pass(read, caplog) -> None:
     assert warnings_of(caplog) == []
 
 
-def test_a_file_that_says_nothing_changes_nothing(read) -> None:
+def test_empty_file_changes_no_setting(read) -> None:
     assert read(file="# nothing yet")["knowledge"] == read()["knowledge"] == "lsa"
 
 
@@ -236,7 +236,7 @@ def test_items_are_not_encoded_for_plain_features(read) -> None:
 
 
 @pytest.mark.parametrize("file", STUDIES, ids=lambda file: file.stem)
-def test_no_run_of_a_shipped_study_is_refused(file, read) -> None:
+def test_every_run_of_a_shipped_study_is_accepted(file, read) -> None:
     study = read_study(file)
     for entry in study.entries:
         settings = {**study.settings, **entry.settings}

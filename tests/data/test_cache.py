@@ -80,7 +80,7 @@ def test_changed_files_or_settings_change_the_cache_key(toy, tmp_path) -> None:
 
 
 def test_scenario_settings_are_part_of_the_cache_key(toy, tmp_path, monkeypatch) -> None:
-    """RecBole's list of settings, as in a process that takes a configuration from a checkpoint."""
+    """With RecBole's unpatched list of settings, as where a checkpoint brings the configuration."""
     own = {"SCENARIO_FIELD", "scenario_from"}
     listed = [key for key in dataset_arguments if key not in own]
     monkeypatch.setattr("recbole_llm4msr.data.cache.dataset_arguments", listed)

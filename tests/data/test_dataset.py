@@ -32,7 +32,7 @@ def test_scenario_ids_are_those_of_the_sorted_tokens(toy, tmp_path) -> None:
 
 
 def same_as_recboles(tmp_path, **more) -> tuple:
-    """Ours and RecBole's data set, after a comparison of all that RecBole has."""
+    """Return our data set and RecBole's, after comparing all of RecBole's attributes."""
     # RecBole's reader would take the words null, NA and nan for missing; titles are not loaded.
     config = Config("STAR", "toy", None, toy_settings(tmp_path, **more))
     ours, theirs = create_dataset(config), Dataset(config)
@@ -55,7 +55,7 @@ def same_as_recboles(tmp_path, **more) -> tuple:
 
 
 @pytest.mark.parametrize("least", [None, "[0,inf)", "[52,inf)"])
-def test_ids_and_values_are_recboles_own_but_for_the_scenarios(toy, tmp_path, least) -> None:
+def test_ids_and_values_equal_recboles_except_scenario_ids(toy, tmp_path, least) -> None:
     ours, _ = same_as_recboles(tmp_path, user_inter_num_interval=least)
     assert (ours.user_num < 31) is (least == "[52,inf)")
 
@@ -64,7 +64,7 @@ def test_filters_that_drop_nothing_are_skipped(toy, tmp_path) -> None:
     same_as_recboles(tmp_path, filter_inter_by_user_or_item=False)
 
 
-def test_a_token_missing_in_the_files_of_a_split_is_missing(toy, tmp_path) -> None:
+def test_empty_token_in_split_files_gets_the_padding_id(toy, tmp_path) -> None:
     head, *lines = (toy / "toy.inter").read_text().splitlines()
     lines = [f"{line}\t{'' if i % 3 else i % 7}" for i, line in enumerate(lines)]
     parts = {"train": lines[:900], "valid": lines[900:1200], "test": lines[1200:]}
@@ -104,8 +104,8 @@ def test_a_token_and_a_sequence_of_tokens_share_ids_where_one_is_missing(toy, tm
 
 @pytest.mark.parametrize("suffix", ["inter", "item"])
 @pytest.mark.parametrize("text", ["7", "07", "+7", "-0", "7.0", "9" * 20, "x"])
-def test_tokens_that_are_numbers_are_texts_all_the_same(toy, tmp_path, suffix, text) -> None:
-    """Items are numbers in both files, or item 7 is something else in one of them."""
+def test_numeric_tokens_are_compared_as_texts(toy, tmp_path, suffix, text) -> None:
+    """Item ids are numbers in both files, or one of them has an id that is not a number."""
     for name in ("inter", "item"):
         path = toy / f"toy.{name}"
         lines = re.sub(r"\bi(\d+)\t", r"\1\t", path.read_text())
@@ -120,7 +120,7 @@ def test_tokens_that_are_numbers_are_texts_all_the_same(toy, tmp_path, suffix, t
     assert len(found) == (40 if text == "7" else 39)
 
 
-def test_numbers_in_the_files_of_a_split_are_looked_up_as_texts(toy, tmp_path) -> None:
+def test_numeric_tokens_of_split_files_are_looked_up_as_texts(toy, tmp_path) -> None:
     text = (toy / "toy.inter").read_text().replace("\tfeed\t", "\t1\t").replace("\tmail\t", "\t2\t")
     head, *lines = text.replace("\tsearch\t", "\t3\t").splitlines()
     lines.sort(key=lambda line: line.split("\t")[2])  # the files hold different tokens
@@ -177,7 +177,7 @@ def test_training_history_holds_the_training_rows_in_raw_tokens(toy, tmp_path) -
     assert set(titles) == set(history.rows["item"])
 
 
-def test_items_of_valid_and_test_alone_have_no_text_in_the_history(toy, tmp_path) -> None:
+def test_history_excludes_texts_of_items_outside_training(toy, tmp_path) -> None:
     lines = (toy / "toy.inter").read_text().splitlines()
     held_out = [f"u1\ti{i}\tfeed\t1\t{9000 + i}" for i in (38, 39, 40)]
     train = [line for line in lines[1:] if line.split("\t")[1] not in ("i38", "i39", "i40")]
@@ -189,7 +189,7 @@ def test_items_of_valid_and_test_alone_have_no_text_in_the_history(toy, tmp_path
     assert {"i38", "i39", "i40"} <= set(history.item_tokens)
 
 
-def test_fingerprint_changes_with_what_a_prompt_could_quote(toy, tmp_path) -> None:
+def test_fingerprint_changes_with_every_text_a_prompt_may_contain(toy, tmp_path) -> None:
     def fingerprint() -> str:
         return training_history(Config("STAR", "toy", None, toy_settings(tmp_path))).fingerprint
 
@@ -200,7 +200,7 @@ def test_fingerprint_changes_with_what_a_prompt_could_quote(toy, tmp_path) -> No
     assert fingerprint() != first
 
 
-def test_a_text_column_need_not_be_chosen(toy, tmp_path) -> None:
+def test_item_text_column_outside_load_col_is_read(toy, tmp_path) -> None:
     items = make(tmp_path, item_text_fields=None).build()[0].training_history().items
     assert items.columns == ["item", "tags", "title"]
 
@@ -228,12 +228,12 @@ def test_a_text_column_need_not_be_chosen(toy, tmp_path) -> None:
         ({"item_category_field": "item_id"}, AtomicFileError, "no column item_id beside the key"),
     ],
 )
-def test_missing_fields_are_named(toy, tmp_path, settings, error, message) -> None:
+def test_missing_field_raises_with_its_name(toy, tmp_path, settings, error, message) -> None:
     with pytest.raises(error, match=message):
         make(tmp_path, **settings).build()[0].training_history()
 
 
-def test_row_without_a_scenario_is_refused(toy, tmp_path) -> None:
+def test_row_without_a_scenario_raises(toy, tmp_path) -> None:
     path = toy / "toy.inter"
     path.write_text(path.read_text() + "u1\ti1\t\t1\t5000\n")
     with pytest.raises(ScenarioError, match="1 interactions have no scenario"):
@@ -247,7 +247,7 @@ def test_a_scenario_called_mean_raises(toy, tmp_path) -> None:
         make(tmp_path)
 
 
-def test_broken_line_of_an_inter_file_is_named(toy, tmp_path) -> None:
+def test_malformed_inter_line_raises_with_its_number(toy, tmp_path) -> None:
     path = toy / "toy.inter"
     path.write_text(path.read_text() + "u1\ti1\tfeed\n")
     with pytest.raises(AtomicFileError, match=r"toy\.inter, line 1502: 3 columns .* has 5"):
@@ -281,7 +281,7 @@ def test_rows_that_recbole_drops_need_no_scenario(toy, tmp_path) -> None:
         make(tmp_path, **settings, filter_inter_by_user_or_item=False)
 
 
-def test_ids_are_numbered_by_appearance_whatever_has_been_dropped() -> None:
+def test_ids_follow_first_appearance_after_dropped_rows() -> None:
     whole = [encode(pl.Series(["b", "a", "b", "c"])), encode(pl.Series(["d", "a"]))]
     (first, second), tokens = number(whole)
     assert (first.tolist(), second.tolist()) == ([1, 2, 1, 3], [4, 2])
@@ -293,7 +293,7 @@ def test_ids_are_numbered_by_appearance_whatever_has_been_dropped() -> None:
     assert (ids.tolist(), tokens.tolist()) == ([1, 2], ["[PAD]", "c", "b"])
 
 
-def test_covered_looks_only_at_values_that_occur() -> None:
+def test_covered_checks_occurring_values_only() -> None:
     keys = encode(pl.Series(["1", "2", "3"]))
     assert covered(encode(pl.Series(["3", "1", "3"])), keys)
     assert not covered(encode(pl.Series(["3", "4"])), keys)

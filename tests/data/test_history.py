@@ -1,4 +1,4 @@
-"""What the history for prompts holds where data are not as one would wish."""
+"""Training history for prompts: missing items, texts, labels and times."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def history_of(tmp_path, **more) -> TrainingHistory:
 
 
 @pytest.mark.parametrize("named", [["title"], "title", None])
-def test_the_category_may_be_any_column_and_is_not_an_item_text(toy, tmp_path, named) -> None:
+def test_category_column_is_excluded_from_item_texts(toy, tmp_path, named) -> None:
     path = toy / "toy.item"
     text = path.read_text().replace("tags:token_seq", "brand:token").replace(" t", "-")
     path.write_text(text.replace("item_id:token\tprice", "item_id:token\tcost"))
@@ -31,13 +31,13 @@ def test_the_category_may_be_any_column_and_is_not_an_item_text(toy, tmp_path, n
 
 
 class _Mapping(dict):
-    """Answers None for a key that is not there, as RecBole's configuration does."""
+    """Returns None for a missing key, as RecBole's configuration does."""
 
     def __missing__(self, key: str) -> None:
         return None
 
 
-def test_a_training_item_missing_from_the_item_file_is_named_by_its_token(toy, tmp_path) -> None:
+def test_item_without_a_row_in_the_item_file_has_its_token_as_text(toy, tmp_path) -> None:
     path = toy / "toy.item"
     path.write_text("".join(path.read_text().splitlines(keepends=True)[:-2]))  # i39, i40
     history = history_of(tmp_path, filter_inter_by_user_or_item=False)
@@ -77,7 +77,7 @@ def test_times_are_exact_and_excluded_from_batches(toy, tmp_path) -> None:
 def test_without_labels_every_row_is_positive(toy, tmp_path, capsys) -> None:
     """RecBole's negative sampling, evaluated as a ranking."""
     drawn = {"distribution": "uniform", "sample_num": 1, "alpha": 1.0}
-    ranked = {"split": {"RS": [8, 1, 1]}, "order": "RO", "group_by": None, "mode": "uni5"}
+    ranked = {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "RO", "group_by": None, "mode": "uni5"}
     settings = toy_settings(
         tmp_path, epochs=1, load_col={"inter": ["user_id", "item_id", "scenario", "timestamp"]},
         numerical_features=[], eval_args=ranked, metrics=["Recall"], valid_metric="Recall@3",
@@ -90,7 +90,7 @@ def test_without_labels_every_row_is_positive(toy, tmp_path, capsys) -> None:
     assert "one class" not in shown
 
 
-def test_a_list_of_fields_may_be_one_field_or_a_text() -> None:
+def test_list_of_fields_accepts_a_single_field_and_a_text() -> None:
     assert field_names(None) == field_names([]) == field_names("") == ()
     assert field_names("title") == field_names(["title"]) == ("title",)
     assert field_names("[title, brand]") == field_names("title,brand") == ("title", "brand")

@@ -1,4 +1,4 @@
-"""Files that would give other rows, labels or times than they show are refused or warned of."""
+"""Checks of a loaded data set: wrong labels, times or rows raise or log a warning."""
 
 import logging
 import re
@@ -149,7 +149,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_it_is_refused_with_its_place_and_remedy(case, toy, tmp_path):
+def test_check_raises_with_place_and_remedy(case, toy, tmp_path):
     spoil, settings, message = REFUSED[case]
     spoil(toy)
     with pytest.raises(ValueError, match=message):
@@ -186,7 +186,7 @@ WARNED = {
 
 
 @pytest.mark.parametrize("case", WARNED)
-def test_it_is_warned_of(case, toy, tmp_path, caplog):
+def test_check_logs_a_warning(case, toy, tmp_path, caplog):
     spoil, settings, message = WARNED[case]
     spoil(toy)
     with caplog.at_level(logging.WARNING):
@@ -194,7 +194,7 @@ def test_it_is_warned_of(case, toy, tmp_path, caplog):
     assert re.search(message, caplog.text)
 
 
-def test_filters_of_splits_given_as_files_are_refused(toy, tmp_path):
+def test_filters_beside_benchmark_filename_raise(toy, tmp_path):
     for part in ("train", "valid", "test"):
         (toy / f"toy.{part}.inter").write_text((toy / "toy.inter").read_text())
     parts = {"benchmark_filename": ["train", "valid", "test"]}
@@ -204,14 +204,14 @@ def test_filters_of_splits_given_as_files_are_refused(toy, tmp_path):
         make(tmp_path, benchmark_filename=["train", "test"])
 
 
-def test_the_cache_does_not_pass_by_the_labels(toy, tmp_path):
+def test_cached_data_set_checks_labels_again(toy, tmp_path):
     change(toy / "toy.inter", r"\t1\t(\d+)$", r"\t5\t\1")
     make(tmp_path, metrics=["RMSE"], valid_metric="RMSE")
     with pytest.raises(ValueError, match="label holds 5.0"):
         make(tmp_path)
 
 
-def test_what_reading_changes_is_counted_and_the_cache_keeps_it(toy, tmp_path, caplog):
+def test_row_changes_are_counted_and_cached(toy, tmp_path, caplog):
     cell(toy / "toy.item", 4, 2, "")
     settings = {"val_interval": {"timestamp": "[100,inf)"}, "state": "INFO"}
     for _ in range(2):
@@ -224,7 +224,7 @@ def test_what_reading_changes_is_counted_and_the_cache_keeps_it(toy, tmp_path, c
         caplog.clear()
 
 
-def test_ids_that_recbole_reads_as_missing_are_kept_for_its_own_models(toy, tmp_path):
+def test_ids_read_as_missing_by_recbole_are_kept_for_its_models(toy, tmp_path):
     odd = ["NA", "null", "nan", "None"]
     path = toy / "toy.inter"
     for line, token in enumerate(odd, 2):

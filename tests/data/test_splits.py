@@ -1,4 +1,4 @@
-"""Splits: exact times, the training rows' range, copies, and scenarios that nothing trains."""
+"""Splits: exact times, normalisation range, duplicates, scenarios without training rows."""
 
 import logging
 
@@ -35,7 +35,7 @@ def rows(count, step=1.0, start=1.7e9):
 
 
 def numbers(split):
-    """The numbers of a split's items, which are those of the lines."""
+    """Return the item numbers of a split; item n is on line n."""
     tokens = split.field2id_token["item_id"][split.inter_feat["item_id"].numpy()]
     return [int(token[1:]) for token in tokens]
 

@@ -1,4 +1,4 @@
-"""What each method is about, where the table of properties common to all does not reach."""
+"""Properties of single backbones that the tests of all models do not cover."""
 
 from unittest import mock
 
@@ -19,8 +19,8 @@ def gradient_of_ids(model, batch):
 # -- EPNet, PPNet, PEPNet ------------------------------------------------------------------------
 
 
-def test_the_gates_of_ppnet_train_the_ids(small):
-    """With the towers' own way to the ids cut, a gradient is left: that of the gates."""
+def test_ppnet_gates_pass_gradients_to_id_embeddings(small):
+    """With zero tower weights on the id columns, the ids get gradients through the gates alone."""
     model = perturb(small.build("PPNet"))
     ids = [model.columns_of("user_id"), model.columns_of("item_id")]
     with torch.no_grad():
@@ -31,8 +31,8 @@ def test_the_gates_of_ppnet_train_the_ids(small):
     assert all(grad[:, columns].any() for columns in ids)
 
 
-def test_the_gates_stop_the_gradient_of_the_rest(small):
-    """A gate reads every field, and moves none but the prior's."""
+def test_gates_pass_gradients_to_prior_fields_only(small):
+    """A gate reads every field, but passes gradients to the prior fields only."""
     model = perturb(small.build("PPNet"))
     with torch.no_grad():
         for tower in model.towers.layers:
@@ -44,7 +44,7 @@ def test_the_gates_stop_the_gradient_of_the_rest(small):
     assert not grad[:, model.columns_of("price")].any()
 
 
-def test_gates_lie_between_nothing_and_double(small):
+def test_gate_values_lie_between_0_and_2(small):
     model = perturb(small.build("EPNet"))
     x = 1 + torch.rand(len(small.batch), model.input_size)
     gated = model.embedding_gate(x, model.scenario_of(small.batch)) / x
@@ -56,7 +56,7 @@ def test_gates_lie_between_nothing_and_double(small):
 # -- M2M -----------------------------------------------------------------------------------------
 
 
-def test_meta_layers_are_made_once_a_batch(small):
+def test_m2m_generates_meta_weights_once_per_batch(small):
     model = small.build("M2M")
     units = [model.attention_unit, *model.tower_units]
     for unit in units:
@@ -70,7 +70,7 @@ def test_meta_layers_are_made_once_a_batch(small):
 # -- AdaSparse -----------------------------------------------------------------------------------
 
 
-def test_alpha_grows_while_training_only(small):
+def test_adasparse_alpha_grows_in_training_only(small):
     model = small.build("AdaSparse", alpha_start=1.0, alpha_step=0.5, alpha_max=2.2)
     seen = []
     for _ in range(4):
@@ -85,7 +85,7 @@ def test_alpha_grows_while_training_only(small):
 
 
 @pytest.mark.parametrize("name", ["AdaSparse", "LLM4MSR_AdaSparse"])
-def test_the_regularisation_is_added_while_training_only(name, small):
+def test_sparsity_regularisation_is_added_in_training_only(name, small):
     losses = []
     for weight in (0.0, 1.0):
         model = small.build(name, sparsity_weight=weight, sparsity_range=[0.9, 0.95])
@@ -97,7 +97,7 @@ def test_the_regularisation_is_added_while_training_only(name, small):
     assert losses[1][1] == pytest.approx(losses[0][1], abs=1e-3)
 
 
-def test_the_regularisation_prunes_neurons(small):
+def test_sparsity_regularisation_prunes_neurons(small):
     options = {"sparsity_weight": 100.0, "sparsity_range": [0.8, 0.9], "alpha_start": 1.0}
     model = small.build("AdaSparse", **options)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
@@ -117,7 +117,7 @@ def test_the_regularisation_prunes_neurons(small):
     assert ((after > 0.75) & (after < 0.98)).all()
 
 
-def test_pruned_neurons_of_a_binary_pruner_learn(small):
+def test_binary_pruner_passes_gradients_to_pruned_neurons(small):
     model = perturb(small.build("AdaSparse", pruner_form="binarization", pruner_epsilon=0.5))
     model.train().calculate_loss(small.batch).backward()
     assert all(p.linear.weight.grad.abs().sum() > 0 for p in model.pruners)
@@ -129,7 +129,7 @@ with_routing = pytest.mark.parametrize("name", ["ADL", "AdaptDHM"])
 
 
 @with_routing
-def test_centres_move_in_training_only(name, small):
+def test_cluster_centres_move_in_training_only(name, small):
     model = small.build(name)
     centres = [model.routing.centres.clone()]
     for _ in range(2):
@@ -143,8 +143,8 @@ def test_centres_move_in_training_only(name, small):
 
 
 @with_routing
-def test_every_cluster_keeps_rows(name, small):
-    """Fresh embeddings are small and alike: the centres must not collapse into one."""
+def test_every_cluster_keeps_rows_in_training(name, small):
+    """Initial embeddings are short and similar: the centres must not collapse into one."""
     model = small.build(name).train()
     for _ in range(100):
         model(small.batch)
@@ -152,7 +152,7 @@ def test_every_cluster_keeps_rows(name, small):
     assert (torch.bincount(cluster, minlength=3) >= 3).all()
 
 
-def test_routing_finds_planted_clusters(small):
+def test_routing_separates_planted_clusters(small):
     """Three directions and a little noise: rows of a direction share a cluster."""
     routing = small.build("ADL").routing.train()
     numbers = torch.Generator().manual_seed(2)
@@ -167,7 +167,7 @@ def test_routing_finds_planted_clusters(small):
     assert len({int(c[0]) for c in found}) == 3
 
 
-def test_fewer_rows_than_clusters(small):
+def test_first_batch_with_fewer_rows_than_clusters_is_routed(small):
     model = small.build("ADL", n_clusters=5).train()
     assert torch.isfinite(model(rows(small.batch, [0, 1]))).all()
     assert torch.isfinite(model.routing.centres).all()
@@ -176,14 +176,14 @@ def test_fewer_rows_than_clusters(small):
 # -- HAMUR ---------------------------------------------------------------------------------------
 
 
-def test_the_hyper_network_runs_once_a_batch(small):
+def test_hamur_hyper_network_runs_once_per_batch(small):
     model = small.build("HAMUR", n_adapters=3)
     with mock.patch.object(model.hyper, "forward", wraps=model.hyper.forward) as hyper:
         model(small.batch)
     assert hyper.call_count == 1
 
 
-def test_statistics_are_a_scenarios_own(small):
+def test_domain_norm_keeps_statistics_per_scenario(small):
     model = small.build("HAMUR", batch_norm=True).train()
     model(rows(small.batch, only_scenario(small.batch, 2)))
     of_adapter = [bool(s.running_mean.any()) for s in model.adapters[0].statistics]
@@ -191,7 +191,7 @@ def test_statistics_are_a_scenarios_own(small):
     assert of_adapter == of_network == [False, True, False]
 
 
-def test_a_row_alone_in_its_scenario_leaves_the_statistics(small):
+def test_domain_norm_ignores_a_scenario_with_a_single_row(small):
     model = small.build("HAMUR").train()
     one = only_scenario(small.batch, 1)[:1]
     model.calculate_loss(rows(small.batch, torch.cat([one, only_scenario(small.batch, 2)])))
@@ -204,7 +204,7 @@ def test_a_row_alone_in_its_scenario_leaves_the_statistics(small):
 
 
 @pytest.mark.parametrize("name", ["M3oE", "LLM4MSR_M3oE"])
-def test_one_scenario_has_no_others_to_share_with(name, one_scenario):
+def test_single_scenario_model_scores_without_other_scenarios(name, one_scenario):
     model = one_scenario.build(name).train()
     model.calculate_loss(one_scenario.batch).backward()
     backbone = getattr(model, "backbone", model)
@@ -212,7 +212,7 @@ def test_one_scenario_has_no_others_to_share_with(name, one_scenario):
     assert all(p.grad is not None for p in backbone.parameters())
 
 
-def test_shares_of_the_scenario_experts(small):
+def test_m3oe_fusion_weights_of_scenario_experts(small):
     shares = small.build("M3oE", beta_scenario=0.7).scenario_shares()
     expected = torch.full((3, 3), 0.15) + 0.55 * torch.eye(3)
     assert torch.allclose(shares, expected)
@@ -221,7 +221,7 @@ def test_shares_of_the_scenario_experts(small):
 # -- APG -----------------------------------------------------------------------------------------
 
 
-def test_cores_are_made_once_a_batch_and_scenario(small):
+def test_apg_generates_cores_once_per_batch_and_scenario(small):
     model = small.build("APG")
     for layer in model.layers:
         with mock.patch.object(layer.core, "forward", wraps=layer.core.forward) as core:
@@ -233,7 +233,7 @@ def test_cores_are_made_once_a_batch_and_scenario(small):
 # -- HMoE ----------------------------------------------------------------------------------------
 
 
-def test_no_gradient_flows_into_the_scores_of_other_scenarios(small):
+def test_hmoe_stops_gradients_into_other_scenarios_scores(small):
     model = perturb(small.build("HMoE"))
     own = rows(small.batch, only_scenario(small.batch, 2))  # of the second scenario
     model.calculate_loss(own).backward()
@@ -249,7 +249,7 @@ def test_no_gradient_flows_into_the_scores_of_other_scenarios(small):
 # -- CrossStitch ---------------------------------------------------------------------------------
 
 
-def test_stitches_start_as_convex_combinations(small, one_scenario):
+def test_cross_stitch_weights_start_as_convex_combinations(small, one_scenario):
     for stitch in small.build("CrossStitch").stitches:
         assert torch.allclose(stitch.sum(dim=1), torch.ones(3))
         assert torch.allclose(stitch.diagonal(), torch.tensor(0.9))
@@ -259,7 +259,7 @@ def test_stitches_start_as_convex_combinations(small, one_scenario):
 # -- AITM ----------------------------------------------------------------------------------------
 
 
-def test_a_scenario_trains_those_before_it_in_the_chain_and_none_after(small):
+def test_aitm_gradients_reach_earlier_scenarios_only(small):
     model = perturb(small.build("AITM"))
     model.calculate_loss(rows(small.batch, only_scenario(small.batch, 2))).backward()
     moved = [

@@ -1,4 +1,4 @@
-"""RecBole's own context-aware models as backbones."""
+"""RecBole's context-aware models as backbones: scores, losses, options, unfit models."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .small import perturb, rows
 every_adapted = pytest.mark.parametrize("name", ADAPTED)
 
 
-def test_every_context_model_of_recbole_is_adapted_or_named_as_unfit():
+def test_every_recbole_context_model_is_adapted_or_listed_as_unfit():
     there = {
         name
         for name, value in vars(recbole_models).items()
@@ -30,14 +30,14 @@ def test_every_context_model_of_recbole_is_adapted_or_named_as_unfit():
 
 
 @every_adapted
-def test_the_plain_model_stays_recboles(name):
+def test_model_name_without_prefix_is_recboles_class(name):
     plain = name.removeprefix("LLM4MSR_")
     assert get_model(plain) is getattr(recbole_models, plain)
     assert plain not in registered_models()
 
 
 @every_adapted
-def test_perturbed_it_scores_as_the_plain_model(name, small):
+def test_adapted_model_with_random_weights_scores_as_recboles(name, small):
     plain = perturb(small.build(name.removeprefix("LLM4MSR_"))).eval()
     model = small.build(name).eval()
     model.backbone.load_state_dict(plain.state_dict(), strict=name != "LLM4MSR_FwFM")
@@ -50,8 +50,8 @@ def test_perturbed_it_scores_as_the_plain_model(name, small):
 
 
 @every_adapted
-def test_its_loss_is_the_plain_models_penalties_included(name, small):
-    """Off the zero at which some penalties start, and with all of them on."""
+def test_adapted_loss_equals_recboles_loss_with_penalties(name, small):
+    """All penalties are on, with weights at which they are above zero."""
     config = small.config(name)
     options = {"reg_weight": 0.1} if config["reg_weight"] is not None else {}
     plain = small.build(name.removeprefix("LLM4MSR_"), **options).eval()
@@ -65,7 +65,7 @@ def test_its_loss_is_the_plain_models_penalties_included(name, small):
 
 
 @every_adapted
-def test_the_models_own_options_are_read(name, small):
+def test_adapted_model_reads_recboles_options(name, small):
     plain = name.removeprefix("LLM4MSR_")
     file = Path(recbole.__file__).parent / "properties" / "model" / f"{plain}.yaml"
     wanted = yaml.safe_load(file.read_text()) or {}
@@ -74,8 +74,8 @@ def test_the_models_own_options_are_read(name, small):
 
 
 @pytest.mark.parametrize(("name", "width"), [("DeepFM", 33), ("DCN", 32), ("LR", 1)])
-def test_a_row_holds_what_the_model_reads_and_no_more(name, width, small):
-    """Eight fields of width four, and the first-order term."""
+def test_input_width_counts_only_fields_the_model_reads(name, width, small):
+    """Eight fields of width 4; DeepFM and LR also have one column of the first-order term."""
     backbone = small.build(f"LLM4MSR_{name}").backbone
     assert backbone.input_size == width
     assert backbone.embed(small.batch).shape == (len(small.batch), width)
@@ -85,14 +85,14 @@ def test_a_row_holds_what_the_model_reads_and_no_more(name, width, small):
 
 
 @pytest.mark.parametrize("name", sorted(UNFIT))
-def test_an_unfit_model_is_refused_with_the_reason(name):
+def test_unfit_model_raises_with_the_reason(name):
     with pytest.raises(ValueError, match=rf"{name} cannot be a backbone"):
         get_model(f"LLM4MSR_{name}")
     with pytest.raises(ValueError, match=rf"{name} cannot be a backbone"):
         adapt(getattr(recbole_models, name))
 
 
-def test_a_model_that_reads_the_interaction_itself_is_refused(small):
+def test_model_that_reads_the_interaction_raises(small):
     class Peeking(recbole_models.FNN):
         def forward(self, interaction):
             return super().forward(interaction) + interaction["user_id"]
@@ -101,7 +101,7 @@ def test_a_model_that_reads_the_interaction_itself_is_refused(small):
         adapt(Peeking)(small.config("FNN"), small.train)
 
 
-def test_only_context_models_are_adapted():
+def test_adapting_a_model_that_is_not_context_aware_raises():
     from recbole.model.general_recommender import BPR
 
     with pytest.raises(TypeError, match="BPR is not one of RecBole's context-aware models"):

@@ -23,7 +23,7 @@ def test_a_matrix_for_each_row(n_rows, n_columns) -> None:
 
 @pytest.mark.parametrize("size", [4, 32])
 def test_a_matrix_for_each_row_in_lower_precision(size) -> None:
-    """What autocast hands over: matrices of a layer, rows of another precision."""
+    """Inputs under autocast: the layer's matrices and rows differ in precision."""
     matrices = torch.randn(6, size, size, requires_grad=True)
     x = torch.randn(6, size, dtype=torch.bfloat16, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):

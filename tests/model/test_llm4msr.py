@@ -1,4 +1,4 @@
-"""What LLM4MSR adds around a backbone, and what it leaves alone."""
+"""LLM4MSR around a backbone: added layers, and unchanged parts of the backbone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What AITM, HAMUR and AdaSparse have as their authors have them, and a formula does not show."""
+"""AITM, HAMUR and AdaSparse as published: details that their formulas do not show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .small import SmallData, only_scenario, perturb, rows
 # -- AITM ----------------------------------------------------------------------------------------
 
 
-def test_all_links_of_the_chain_share_the_attention(ten_scenarios, one_scenario):
+def test_aitm_chain_shares_one_attention(ten_scenarios, one_scenario):
     model = ten_scenarios.build("AITM")
     attention = {n for n, _ in model.named_parameters() if n.startswith("attention")}
     assert attention == {f"attention.{part}.weight" for part in ("value", "query", "key")}
@@ -25,7 +25,7 @@ def test_all_links_of_the_chain_share_the_attention(ten_scenarios, one_scenario)
 # -- HAMUR ---------------------------------------------------------------------------------------
 
 
-def test_networks_are_a_scenarios_own_and_adapters_are_shared(small):
+def test_hamur_has_networks_per_scenario_and_shared_adapters(small):
     model = perturb(small.build("HAMUR")).train()
     model.calculate_loss(rows(small.batch, only_scenario(small.batch, 2))).backward()
     trained = [any(bool(p.grad.any()) for p in net.parameters()) for net in model.networks]
@@ -36,7 +36,7 @@ def test_networks_are_a_scenarios_own_and_adapters_are_shared(small):
     assert len(names) == 8  # U and V of two ways, a bias of each, gamma and beta: no scenario's own
 
 
-def test_networks_with_batch_normalisation_agree_with_the_slow_version(small):
+def test_hamur_batch_normalisation_equals_the_reference(small):
     model = perturb(small.build("HAMUR", batch_norm=True, n_adapters=2)).double().eval()
     with torch.no_grad():
         x, scenario = model.embed(small.batch).double(), model.scenario_of(small.batch)
@@ -46,7 +46,7 @@ def test_networks_with_batch_normalisation_agree_with_the_slow_version(small):
 
 
 @torch.no_grad()
-def test_batch_normalisation_keeps_rows_apart_in_evaluation(small):
+def test_batch_normalisation_scores_rows_independently_in_evaluation(small):
     model = perturb(small.build("HAMUR", batch_norm=True)).eval()
     whole = model(small.batch)
     alone = torch.cat([model(rows(small.batch, [i])) for i in range(len(small.batch))])
@@ -54,8 +54,8 @@ def test_batch_normalisation_keeps_rows_apart_in_evaluation(small):
 
 
 @pytest.mark.parametrize("part", [[0], [0, 1], []])
-def test_batch_normalisation_learns_from_few_rows(part, small):
-    """One row has no variance; a scenario without rows has no statistics to move."""
+def test_batch_normalisation_trains_on_batches_of_few_rows(part, small):
+    """A single row has zero variance; a scenario without rows does not update its statistics."""
     model = small.build("HAMUR", batch_norm=True).train()
     index = only_scenario(small.batch, 2) if not part else torch.tensor(part)
     model.calculate_loss(rows(small.batch, index)).backward()
@@ -77,7 +77,7 @@ def tastes(data_folder) -> SmallData:
 
 @torch.no_grad()
 def zero_factors(model, batch) -> list[float]:
-    """Share of the factors of every layer that are exactly zero, by running the pruners."""
+    """Run the pruners; return the share of factors of every layer that are exactly zero."""
     shares = []
     hooks = [
         pruner.register_forward_hook(
@@ -92,8 +92,8 @@ def zero_factors(model, batch) -> list[float]:
 
 
 @pytest.mark.parametrize("form", ["fusion", "binarization"])
-def test_adasparse_prunes_as_it_learns_with_its_defaults(form, tastes):
-    """None at the start; the hidden layers come to the range, the input, half of it noise, near."""
+def test_adasparse_reaches_the_sparsity_range_with_defaults(form, tastes):
+    """Shares of pruned neurons start at 0; training moves them into the range, or near it."""
     model, batch = tastes.build("AdaSparse", embedding_size=8, pruner_form=form), every_row(tastes)
     low, high = model.sparsity_range
     assert zero_factors(model, batch) == [0.0] * 4
@@ -105,14 +105,14 @@ def test_adasparse_prunes_as_it_learns_with_its_defaults(form, tastes):
         assert auc(model.predict(batch), batch["label"] > 0) > 0.9
 
 
-def test_the_range_is_the_work_of_the_regularisation(tastes):
+def test_adasparse_misses_the_sparsity_range_without_regularisation(tastes):
     model = tastes.build("AdaSparse", embedding_size=8, sparsity_weight=0.0)
     fit(model, every_row(tastes), n_epochs=25)
     hidden = zero_factors(model, every_row(tastes))[1:]
     assert min(hidden) > 1.6 * model.sparsity_range[1]
 
 
-def test_the_regularised_share_is_that_of_the_zero_factors(small):
+def test_sparsity_loss_uses_the_share_of_zero_factors(small):
     for form in ("fusion", "binarization", "scaling"):
         options = {"pruner_form": form, "pruner_epsilon": 0.3, "alpha_start": 2.0}
         model = perturb(small.build("AdaSparse", **options)).eval()
@@ -124,7 +124,7 @@ def test_the_regularised_share_is_that_of_the_zero_factors(small):
         assert (max(counted) > 0) == (form != "scaling")
 
 
-def test_the_weight_of_the_regularisation_grows_with_alpha(small):
+def test_sparsity_weight_grows_with_alpha(small):
     options = {"alpha_start": 0.5, "alpha_step": 0.5, "alpha_max": 1.0}
     model = small.build("AdaSparse", sparsity_weight=0.2, sparsity_range=[0.1, 0.3], **options)
     none_pruned = torch.zeros(4)
@@ -138,6 +138,6 @@ def test_the_weight_of_the_regularisation_grows_with_alpha(small):
     assert float(model.sparsity_penalty(torch.tensor([0.1, 0.2, 0.3, 0.6]))) > 0
 
 
-def test_an_alpha_that_cannot_grow_raises(small):
+def test_alpha_step_or_maximum_without_growth_raises(small):
     with pytest.raises(ValueError, match="alpha_start: 0.0 is not above 0"):
         small.build("AdaSparse", alpha_start=0.0)

@@ -61,7 +61,9 @@ def test_a_missing_data_set_is_downloaded_converted_and_trained_on(
     assert config["prompt_template"] == "short_video"
 
 
-def test_a_wrong_checksum_keeps_nothing_and_says_how_to_go_on(tmp_path, archive_server) -> None:
+def test_wrong_checksum_deletes_the_file_and_names_the_next_command(
+    tmp_path, archive_server
+) -> None:
     url, _ = archive_server
     with pytest.raises(OSError, match="KuaiSAR.zip"):
         run("LLM4MSR_STAR", "kuaisar-small", config_dict=settings(tmp_path, url, "0" * 32))

@@ -1,4 +1,4 @@
-"""Runs from end to end: through our entry, with our models and RecBole's own."""
+"""Runs from end to end, of this package's models and of RecBole's."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from recbole_llm4msr import (
     objective_function,
     run,
 )
+from tests.fresh_process import RUN_MODULE
 from tests.toy import toy_settings
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]
@@ -61,7 +62,7 @@ def test_recboles_context_models_run_with_the_same_metrics(toy, tmp_path, model:
     assert {"auc", "logloss@feed", "gauc@mean"} <= set(result["test_result"])
 
 
-def test_result_predictions_and_checkpoint_tell_the_same(toy, tmp_path) -> None:
+def test_result_predictions_and_checkpoint_agree(toy, tmp_path) -> None:
     settings = toy_settings(
         tmp_path,
         result_json=str(tmp_path / "out" / "r.json"),
@@ -89,7 +90,7 @@ def test_result_predictions_and_checkpoint_tell_the_same(toy, tmp_path) -> None:
     assert table["train_rows"].to_list() == [counts[user] for user in table["user"]]
 
 
-def test_same_seed_gives_the_same_numbers_to_the_last_digit(toy, tmp_path) -> None:
+def test_same_seed_reproduces_results_bit_for_bit(toy, tmp_path) -> None:
     settings = toy_settings(tmp_path, knowledge="lsa", dropout_prob=0.2)
     first = run("LLM4MSR_STAR", "toy", config_dict=settings)
     assert run("LLM4MSR_STAR", "toy", config_dict=settings) == first
@@ -97,7 +98,7 @@ def test_same_seed_gives_the_same_numbers_to_the_last_digit(toy, tmp_path) -> No
     assert other["test_result"] != first["test_result"]
 
 
-def test_knowledge_none_is_the_backbone(toy, tmp_path) -> None:
+def test_knowledge_none_equals_the_backbone(toy, tmp_path) -> None:
     bare = run("STAR", "toy", config_dict=toy_settings(tmp_path))
     none = run("LLM4MSR_STAR", "toy", config_dict=toy_settings(tmp_path, knowledge="none"))
     off = {"use_user_meta": False, "use_scenario_meta": False, "knowledge": "lsa"}
@@ -105,7 +106,7 @@ def test_knowledge_none_is_the_backbone(toy, tmp_path) -> None:
     assert bare == none == switched_off
 
 
-def test_checkpoint_is_not_used_with_other_knowledge(toy, tmp_path) -> None:
+def test_checkpoint_with_other_knowledge_raises(toy, tmp_path) -> None:
     settings = toy_settings(tmp_path, knowledge="lsa")
     run("LLM4MSR_STAR", "toy", config_dict=settings)
     text = (toy / "toy.item").read_text()
@@ -127,7 +128,7 @@ def test_one_class_in_validation_does_not_stop_a_run(toy, tmp_path) -> None:
 
 
 @pytest.mark.parametrize("metric", ["auc@mean", "LogLoss@feed", "AUC@Mail Box", "gauc"])
-def test_any_metric_can_stop_training(toy, tmp_path, metric: str) -> None:
+def test_every_metric_works_as_valid_metric(toy, tmp_path, metric: str) -> None:
     path = toy / "toy.inter"
     path.write_text(path.read_text().replace("\tmail\t", "\tMail Box\t"))
     result = run("STAR", "toy", config_dict=toy_settings(tmp_path, valid_metric=metric))
@@ -136,7 +137,7 @@ def test_any_metric_can_stop_training(toy, tmp_path, metric: str) -> None:
     assert result["valid_score_bigger"] is not key.startswith("logloss")
 
 
-def test_a_scenario_that_is_not_there_stops_no_training(toy, tmp_path) -> None:
+def test_unknown_scenario_in_valid_metric_raises_before_training(toy, tmp_path) -> None:
     settings = toy_settings(tmp_path, valid_metric="auc@Feed")
     with pytest.raises(ValueError, match="no scenario 'Feed', only feed, mail, search, mean"):
         run("STAR", "toy", config_dict=settings)
@@ -186,18 +187,22 @@ def test_command_trains_from_another_folder_and_prints_the_table(toy, tmp_path) 
         ),
     ],
 )
-def test_command_says_what_is_wrong_in_one_line(toy, tmp_path, arguments, message) -> None:
-    done = command(*arguments, f"--data_path={tmp_path}", cwd=tmp_path)
+def test_command_reports_an_error_in_one_line(
+    toy, tmp_path, fork_server, arguments, message
+) -> None:
+    done = fork_server.run(RUN_MODULE, *arguments, f"--data_path={tmp_path}", output=tmp_path)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith("error: ") or "error: unknown" in done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_a_traceback_is_shown_to_those_who_ask(toy, tmp_path) -> None:
+def test_traceback_option_shows_the_traceback(toy, tmp_path, fork_server) -> None:
     asked = ["--model=STAR", f"--data_path={tmp_path}", "--epochs=1", "--traceback"]
-    assert "Traceback" in command(*asked, "--dataset=tou", cwd=tmp_path).stderr
-    assert command(*asked, "--dataset=toy", cwd=tmp_path).returncode == 0
+    failed = fork_server.run(RUN_MODULE, *asked, "--dataset=tou", output=tmp_path)
+    assert "Traceback" in failed.stderr
+    trained = fork_server.run(RUN_MODULE, *asked, "--dataset=toy", output=tmp_path)
+    assert trained.returncode == 0, trained.stderr
 
 
 def test_help_names_models_commands_and_settings(tmp_path) -> None:
@@ -206,7 +211,7 @@ def test_help_names_models_commands_and_settings(tmp_path) -> None:
         assert text in done.stdout
 
 
-def test_checkpoint_that_is_none_is_named(tmp_path) -> None:
+def test_file_that_is_not_a_checkpoint_raises_with_its_name(tmp_path) -> None:
     (tmp_path / "x.pth").write_text("not one")
     with pytest.raises(CheckpointError, match=r"x\.pth: this is not a checkpoint"):
         load_data_and_model(tmp_path / "x.pth")
@@ -214,7 +219,7 @@ def test_checkpoint_that_is_none_is_named(tmp_path) -> None:
 
 @pytest.mark.parametrize("spec", ["pca:3", "kmeans:4"])
 @pytest.mark.parametrize("folds", [1, 2])
-def test_knowledge_can_be_plain_features_of_any_model(toy, tmp_path, spec, folds) -> None:
+def test_knowledge_features_train_a_recbole_model(toy, tmp_path, spec, folds) -> None:
     settings = toy_settings(tmp_path, epochs=1, knowledge="lsa", knowledge_folds=folds)
     plain = run("DeepFM", "toy", config_dict=settings)
     with_features = run("DeepFM", "toy", config_dict={**settings, "knowledge_features": spec})
@@ -248,7 +253,7 @@ def test_a_wider_knowledge_size_than_the_data_has_is_warned_of(toy, tmp_path, ca
 
 
 @pytest.mark.parametrize("spec", ["pca:3", "kmeans:4"])
-def test_preparing_data_and_knowledge_leaves_the_configuration_as_it_was(
+def test_preparing_data_and_knowledge_does_not_change_the_configuration(
     toy, tmp_path, spec
 ) -> None:
     settings = toy_settings(tmp_path, knowledge="lsa", knowledge_features=spec)

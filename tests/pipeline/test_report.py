@@ -1,4 +1,4 @@
-"""The table at the end of a run shows names as they are, and why a metric is missing."""
+"""Result table: scenario names are printed unchanged, missing metrics with the reason."""
 
 import math
 from types import SimpleNamespace

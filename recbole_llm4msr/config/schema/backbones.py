@@ -54,7 +54,7 @@ BACKBONES: dict[str, Option] = {
     ),
     "stitch_self": Option(
         "float",
-        "What a network starts with of its own layers; the others share the rest.",
+        "Initial weight of a network's own layers; the others share the rest.",
     ),
     "gate_hidden_size": Option("int", "Width of a gate's hidden layer."),
     "n_adapters": Option("int", "How many of the last hidden layers have an adapter."),
@@ -70,7 +70,7 @@ BACKBONES: dict[str, Option] = {
     "meta_tower_layers": Option("int", "Number of generated layers of the meta tower."),
     "domain_hidden_size": Option(
         "int",
-        "Width of the layer whose weights are shared times the scenario's.",
+        "Width of the first layer: the product of a shared weight and the scenario's.",
     ),
     "expert_size": Option("int", "Width of an expert."),
     "alpha_scenario": Option(

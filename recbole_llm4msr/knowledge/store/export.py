@@ -11,7 +11,7 @@ import polars as pl
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.knowledge.store.files import write_atomically
-from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import Knowledge
 
 FORMATS = ("useremb", "npy", "parquet")
 

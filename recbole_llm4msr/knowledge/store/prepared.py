@@ -13,7 +13,7 @@ from safetensors.torch import save as to_bytes
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.knowledge.store.files import read_json, write_atomically, write_json
-from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import Coverage, PreparedVectors
 
 PARTS = ("user", "scenario", "item", "train_index", "own")
 

@@ -11,7 +11,7 @@ from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.prompts.histories import FULL
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan
 from recbole_llm4msr.knowledge.vectors.compress import Compressor
-from recbole_llm4msr.knowledge.vectors.knowledge import Coverage, PreparedVectors
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import Coverage, PreparedVectors
 from recbole_llm4msr.knowledge.vectors.scenarios import check_distinct, scenario_vectors
 
 ReadVectors = Callable[[Sequence[str]], np.ndarray]

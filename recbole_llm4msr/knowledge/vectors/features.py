@@ -12,7 +12,7 @@ from recbole.data.interaction import Interaction
 from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.vectors.knowledge import Knowledge
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import Knowledge
 
 FIELD = "knowledge"
 SPEC = re.compile(r"(pca|kmeans):([1-9]\d*)")

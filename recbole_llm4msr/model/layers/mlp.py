@@ -1,4 +1,4 @@
-"""Layers that several backbones share."""
+"""MLP, tower with one logit, layers per scenario, experts with gates, weight initialisation."""
 
 from __future__ import annotations
 

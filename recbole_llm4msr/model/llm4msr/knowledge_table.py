@@ -1,4 +1,4 @@
-"""The frozen knowledge vectors of a model."""
+"""Module with the frozen knowledge vectors of a model; a checkpoint holds their fingerprint."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ def test_a_file_with_a_wrong_checksum_is_deleted(
     with pytest.raises(DownloadError, match="deleted again: its md5 is") as caught:
         prepare_dataset("k", source_of(archive), target, quiet=True)
     left = [path.name for path in (tmp_path / "dataset").rglob("*") if path.is_file()]
-    assert left == [".lock"]
+    assert set(left) <= {".lock"}
     assert not target.exists()
     assert archive.md5 in str(caught.value)
 

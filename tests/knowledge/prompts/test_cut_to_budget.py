@@ -53,14 +53,14 @@ def test_prompts_are_within_the_limit_and_keep_their_instructions(encoder, form,
             assert encoder.tokenise(prompts).truncated == 0
             read = [tuple(ids) for ids in encoder.tokenise(found.scenarios).ids]
         assert len(set(read)) == scenarios
-        told = users_of(found)
+        prompts = users_of(found)
         for user, title in newest_titles(history).items():
-            assert title.split("z")[0] + "z" in told[user]
+            assert title.split("z")[0] + "z" in prompts[user]
         for name, prompt in zip(history.scenario_names, found.scenarios, strict=True):
             assert name in prompt
         if form == "full":
             chats = [*found.users["prompt"], *found.scenarios]
-            assert all(USER_QUESTION[language] in prompt for prompt in told.values())
+            assert all(USER_QUESTION[language] in prompt for prompt in prompts.values())
             assert all(SCENARIO_QUESTION[language] in prompt for prompt in found.scenarios)
             if getattr(encoder, "causal", False):
                 assert all(prompt.endswith(CLOSING) for prompt in chats)

@@ -27,7 +27,7 @@ def test_a_token_budget_keeps_the_newest_of_every_scenario(history):
     options = KnowledgeOptions.from_config(Settings(item_text_fields=["title"]))
     budget = TokenBudget(6, lambda texts: np.array([len(t.split()) for t in texts]))
     cut = user_histories(history, options, budget=budget)
-    told = {row[0]: [h["recent"] for h in row[3]] for row in cut.iter_rows()}
-    assert told["ann"] == [["steel kitchen knife"], ["wooden train set"]]
-    assert told["eve"] == [["green tea tin", "silver necklace"]]
+    recent = {row[0]: [h["recent"] for h in row[3]] for row in cut.iter_rows()}
+    assert recent["ann"] == [["steel kitchen knife"], ["wooden train set"]]
+    assert recent["eve"] == [["green tea tin", "silver necklace"]]
     assert dict(cut.select("user", "positives").iter_rows())["eve"] == 5

@@ -1,4 +1,4 @@
-"""What distinguishes two texts is still in what the model reads."""
+"""Differences between prompts can be read from the vectors that the model receives."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def encoder_of(request):
 
 
 def scenario_history(n_scenarios: int, twins: bool = False, **changes):
-    """Scenarios of their own names; with ``twins`` the last two have the same name and rows."""
+    """Scenarios with different names; with ``twins`` the last two have the same name and rows."""
     names = [f"{WORDS[n % 14]} {WORDS[n // 14]} store" for n in range(n_scenarios)]
     if twins:
         names[-1] = names[-2]
@@ -100,7 +100,7 @@ def test_towers_are_equal_where_texts_are(n_scenarios, encoder, encoder_of, sett
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("n_scenarios", [2, 3, 30])
 def test_a_new_description_changes_a_tower(n_scenarios, encoder, encoder_of, settings):
-    """Although its words stand in no user's history."""
+    """The description's words occur in no user's history."""
     keys = settings(**encoder_of(encoder))
     before = towers(prepare_knowledge(keys, scenario_history(n_scenarios)).scenario)
     texts = ["", "garden furniture for rainy winters", *[""] * (n_scenarios - 2)]
@@ -110,17 +110,30 @@ def test_a_new_description_changes_a_tower(n_scenarios, encoder, encoder_of, set
 
 
 def reachable(inputs: np.ndarray, targets: np.ndarray) -> float:
-    """Share of the variance of ``targets`` that a linear probe finds in ``inputs``, by folds."""
+    """Share of the variance of ``targets`` that a cross-validated ridge on ``inputs`` explains."""
     found = cross_val_predict(Ridge(1e-3), inputs, targets, cv=5).reshape(targets.shape)
     return 1 - np.square(targets - found).sum() / np.square(targets - targets.mean(axis=0)).sum()
 
 
+@pytest.fixture(scope="module")
+def store_of_sizes(tmp_path_factory) -> str:
+    """Store of all sizes: the vectors of an encoder do not depend on the compressed size."""
+    return str(tmp_path_factory.mktemp("store"))
+
+
 @pytest.mark.parametrize("encoder", ["lsa", "minilm", "qwen"])
 @pytest.mark.parametrize("size", [1, 2, 3, 110])
-def test_a_probe_predicts_encoder_vectors_from_compressed_ones(size, encoder, encoder_of, settings):
-    """All of the principal components of users and items, and with enough of them all there is."""
+def test_a_probe_predicts_encoder_vectors_from_compressed_ones(
+    size, encoder, encoder_of, settings, store_of_sizes
+):
+    """Principal components of users and items are kept; with 110 of them, the whole states."""
     history = coin_history((4, 10), n_users=400, n_items=400)
-    keys = settings(**encoder_of(encoder), knowledge_size=size, item_knowledge=True)
+    keys = settings(
+        **encoder_of(encoder),
+        knowledge_size=size,
+        item_knowledge=True,
+        knowledge_path=store_of_sizes,
+    )
     found = prepare_knowledge(keys, history)
     table = KnowledgeTable(found.user, found.scenario, found.item, found.fingerprint)
     bench = Workbench.open(keys, history, KnowledgeOptions.from_config(keys))
@@ -147,7 +160,7 @@ def test_a_probe_predicts_encoder_vectors_from_compressed_ones(size, encoder, en
 def test_encoder_states_are_linear_in_the_scenario_vectors(
     n_scenarios, encoder, encoder_of, settings
 ):
-    """Few enough for an exact solution: the states are linear in what the model reads."""
+    """With few scenarios least squares is exact: states are linear in the model's vectors."""
     history = scenario_history(n_scenarios)
     keys = settings(**encoder_of(encoder))
     found = prepare_knowledge(keys, history)

@@ -1,4 +1,4 @@
-"""What the slow versions are written with: parameters by name, in float64, and sums."""
+"""Helpers of the slow references: parameters by name in float64, and sums."""
 
 from __future__ import annotations
 

@@ -18,6 +18,7 @@ from recbole_llm4msr.evaluation.benchmark.execution.dataset_fingerprint import d
 from recbole_llm4msr.evaluation.benchmark.plan import (
     StudyError,
 )
+from recbole_llm4msr.util.checksum import verify_checksum, with_checksum
 from tests.evaluation.benchmark.runs import make_study
 from tests.toy import write_toy
 
@@ -74,10 +75,10 @@ def test_recorded_runs_of_other_code_are_counted_and_refused(executed, tmp_path)
     given = make_study(tune=0)
     run_study(given, Runner(tmp_path))
     records = tmp_path / "runs.jsonl"
-    lines = [json.loads(line) for line in records.read_text().splitlines()]
+    lines = [verify_checksum(json.loads(line)) for line in records.read_text().splitlines()]
     lines[0] |= {"code": "0123456789abcdef", "git_commit": "abc", "versions": {}}
     lines[3] |= {"code": None, "versions": {"recbole_llm4msr": "0.0.9"}}  # written before `code`
-    records.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    records.write_text("".join(json.dumps(with_checksum(line)) + "\n" for line in lines))
     del executed[:]
     with pytest.raises(StudyError) as raised:
         run_study(given, Runner(tmp_path))
@@ -88,5 +89,5 @@ def test_recorded_runs_of_other_code_are_counted_and_refused(executed, tmp_path)
     runs = run_study(given, runner)
     assert executed == [] and len(runner.reused_other_code) == 2
     assert [run.code for run in runs] == [line["code"] for line in lines]
-    # Runs that a study does not need are not looked at.
+    # Runs that a study does not need are not checked.
     run_study(make_study(tune=0, seeds=(2,), entries=given.entries[:1]), Runner(tmp_path))

@@ -46,7 +46,7 @@ def test_paired_t_test_equals_its_formula() -> None:
         ({1: 0.7}, {2: 0.6}, math.nan, 0),
     ],
 )
-def test_without_enough_seeds_there_is_no_p_value(ours, theirs, mean, n_seeds) -> None:
+def test_p_value_is_missing_without_enough_seeds(ours, theirs, mean, n_seeds) -> None:
     difference = paired_difference(runs_of("a", ours), runs_of("b", theirs), "auc")
     assert difference.mean == pytest.approx(mean, nan_ok=True)
     assert (difference.p, difference.n_seeds) == (None, n_seeds)

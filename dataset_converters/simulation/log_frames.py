@@ -1,4 +1,4 @@
-"""Format drawn rows as the search and recommendation logs of KuaiSAR."""
+"""Format drawn rows as the columns of KuaiSAR's search and recommendation logs."""
 
 from __future__ import annotations
 

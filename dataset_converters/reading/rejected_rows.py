@@ -8,7 +8,6 @@ from pathlib import Path
 
 from dataset_converters.errors import BadRowsError
 
-REJECTED = "rejected.jsonl"  # file of the bad rows that were left out, with the reason
 _SHOWN_CHARACTERS = 200  # of a raw row in an error message
 
 

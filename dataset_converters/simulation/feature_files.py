@@ -1,4 +1,4 @@
-"""Write simulated users, items and social network in the layout of KuaiSAR."""
+"""Write user_features, item_features and social_network of a simulated KuaiSAR as CSV files."""
 
 from __future__ import annotations
 

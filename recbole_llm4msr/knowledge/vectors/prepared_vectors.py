@@ -1,4 +1,4 @@
-"""The prepared vectors in the order of the ids: as they are stored and as a model gets them."""
+"""Knowledge vectors in the order of the ids: arrays as stored, tensors for the model, coverage."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The knowledge that a data set carries to a model: what a model may read of it."""
+"""Protocol of the knowledge vectors of a data set: the attributes that a model may read."""
 
 from __future__ import annotations
 

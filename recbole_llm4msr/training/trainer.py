@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.evaluation import MEAN, ScenarioCollector, ScenarioEvaluator, metric_key
+from recbole_llm4msr.model import LLM4MSR
 from recbole_llm4msr.training.checkpoint import CheckpointMixin
 from recbole_llm4msr.training.gradient_averaging import GradientAveraging
 from recbole_llm4msr.training.optim.hybrid import (
@@ -30,6 +31,7 @@ from recbole_llm4msr.training.optim.hybrid import (
     hybrid,
     make_tables_sparse,
 )
+from recbole_llm4msr.training.optim.meta_weight_decay import decay_before_steps
 
 
 class ScenarioTrainerMixin(CheckpointMixin):
@@ -74,16 +76,22 @@ class ScenarioTrainerMixin(CheckpointMixin):
                 "sparse"
             )
         if not tables:
-            return self._fused(super()._build_optimizer(**kwargs))
+            return self._dense(super()._build_optimizer(**kwargs))
         if self.weight_decay:
             self.logger.warning("weight_decay does not apply to the embeddings: they are sparse.")
         sparse = {id(table.weight) for table in tables}
         rest = [p for p in self.model.parameters() if id(p) not in sparse]
-        dense = self._fused(super()._build_optimizer(params=rest, **kwargs))
+        dense = self._dense(super()._build_optimizer(params=rest, **kwargs))
         return hybrid(dense, tables, choice, rate or self.learning_rate)
 
-    def _fused(self, optimizer: Optimizer) -> Optimizer:
-        return fuse(optimizer, self.device) if self.config["fused_optimizer"] else optimizer
+    def _dense(self, optimizer: Optimizer) -> Optimizer:
+        """Apply the options of the optimiser of dense parameters."""
+        if self.config["fused_optimizer"]:
+            optimizer = fuse(optimizer, self.device)
+        decay = self.config["meta_weight_decay"]
+        if decay and isinstance(self.model, LLM4MSR):
+            decay_before_steps(optimizer, self.model.meta_parameters(), decay)
+        return optimizer
 
     def _embedding_optimizer(self) -> str:
         """The option; ``auto`` means ``dense`` where sparse tables would change the results."""

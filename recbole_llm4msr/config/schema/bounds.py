@@ -85,6 +85,7 @@ BOUNDS: dict[str, Bounds] = {
     **_rows("meta_rank item_meta_rank", Bounds(1, 4096, 16)),
     **_rows("user_meta_layers meta_code_size item_meta_code_size", _at_least(1)),
     **_rows("scenario_meta_hidden_size", _at_least(1)),
+    "meta_weight_decay": _at_least(0),
 }
 
 

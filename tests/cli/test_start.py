@@ -58,6 +58,11 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
         ["knowledge", "inspect", "--dataset=ml-100k", "--knowledge_siz=1"],
         ["knowledge", "list"],
         ["knowledge", "verify", "--store=none"],
+        ["export", "--help"],
+        ["export", "--model_file=none.pth", "--output=out"],
+        ["predict", "--help"],
+        ["predict", "--artefact=none"],
+        ["recommend", "--help"],
     ],
     ids=" ".join,
 )
@@ -181,7 +186,9 @@ def test_option_error_is_the_same_before_and_after_imports(monkeypatch, model, o
     [
         [str(ROOT / "run_recbole.py"), "--help"],
         ["-m", "recbole_llm4msr", "--model=STAR"],
-        ["-c", "import recbole_llm4msr"],
+        ["-m", "recbole_llm4msr", "export", "--help"],
+        ["-c", "import recbole_llm4msr; recbole_llm4msr.run"],
+        ["-c", "import recbole_llm4msr.model"],
     ],
     ids=lambda arguments: arguments[-1],
 )

@@ -79,6 +79,21 @@ def test_inspect_counts_the_special_tokens_of_a_prompt(run, monkeypatch):
     assert tokens() == words + 2
 
 
+def test_audit_ends_with_1_where_a_label_leaks(run, tmp_path):
+    code, said = run("audit", "--dataset=ml-100k", "--json=a.json")
+    assert code == 1, said
+    assert "set knowledge_folds: 5" in said
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["leak"] is True
+    assert found["findings"][1]["figures"]["1"]["auc"] > 0.55
+    code, said = run("audit", "--dataset=ml-100k", "--knowledge_folds=5", "--json=a.json")
+    assert code == 0, said
+    assert json.loads((tmp_path / "a.json").read_text())["leak"] is False
+    assert not list(tmp_path.rglob("*.safetensors"))
+    code, said = run("audit", "--dataset=ml-100k", "--knowledge=none")
+    assert (code, "makes nothing" in said) == (1, True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

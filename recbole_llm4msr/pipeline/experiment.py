@@ -27,6 +27,7 @@ from recbole_llm4msr.model import backbone_of, get_model
 from recbole_llm4msr.model.rare_ids import share_rare_rows
 from recbole_llm4msr.pipeline import report
 from recbole_llm4msr.pipeline.preparation import data_preparation
+from recbole_llm4msr.pipeline.result_warnings import result_warnings
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
 
@@ -196,7 +197,9 @@ def run_experiment(
     if not config["single_spec"]:
         torch.distributed.destroy_process_group()
     if config["local_rank"] == 0:
-        report.write_outputs(config, trainer, data.test.dataset, result, times)
+        splits = [loader.dataset for loader in data[1:]]
+        warnings = result_warnings(config, *splits, result)
+        report.write_outputs(config, trainer, data.test.dataset, result, times, warnings)
         if rows is not None:
             place = config["save_predictions"]
             save_predictions(place, rows, data.test.dataset, data.train.dataset)

@@ -14,6 +14,8 @@ from recbole_llm4msr.cli.knowledge_settings import Store, open_store
 
 out = Console()
 
+_COLUMNS = "encoder,model,vectors,chunks,MB,tokens,s,ms each,last,damaged".split(",")
+
 
 @report_errors
 def list_(
@@ -24,9 +26,10 @@ def list_(
     """List what is in a store: encoders with vectors and cost, and prepared knowledge."""
     opened = open_store(context, store, dataset)
     from recbole_llm4msr.knowledge.store.maintenance import shelves_of
+    from recbole_llm4msr.knowledge.store.prepared import manifests_in
 
     table = Table(title=f"Vectors in {opened.folder}")
-    for name in ("encoder", "model", "vectors", "chunks", "MB", "tokens", "s", "ms each", "last"):
+    for name in _COLUMNS:
         table.add_column(name, overflow="fold")
     for shelf in shelves_of(opened):
         each = 1000 * shelf.seconds / shelf.vectors if shelf.vectors else 0.0
@@ -41,12 +44,16 @@ def list_(
             f"{shelf.seconds:.1f}",
             f"{each:.2f}",
             shelf.made[:10],
+            str(shelf.damaged),
         )
     out.print(table)
     table = Table(title="Prepared knowledge")
     for name in ("data set", "knowledge", "folds", "own", "below", "unseen", "seconds"):
         table.add_column(name)
-    for manifest in opened.manifests():
+    for path, manifest in manifests_in(opened.folder):
+        if manifest is None or not path.with_suffix(".safetensors").exists():
+            table.add_row(f"{path.stem[:12]}: damaged, see verify")
+            continue
         request, covered = manifest["request"], manifest["coverage"]
         counts = [f"{covered[k]:,}" for k in ("own", "below", "unseen")]
         kind = f"{request['knowledge']} {request['encoder'].get('model', '')}".strip()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from recbole_llm4msr.cli.errors import report_errors
+from recbole_llm4msr.cli.errors import err, report_errors
 from recbole_llm4msr.cli.knowledge_settings import Store, open_store
+
+if TYPE_CHECKING:
+    from recbole_llm4msr.knowledge.store.maintenance import CheckedFile
 
 out = Console()
 
-_COLUMNS = "encoder,model,vectors,chunks,MB,tokens,s,ms each,last,damaged".split(",")
+_COLUMNS = "encoder,model,vectors,chunks,MB,tokens,s,ms each,last".split(",")
 
 
 @report_errors
@@ -23,15 +27,17 @@ def list_(
     store: Store = None,
     dataset: Annotated[str | None, typer.Option(help="The store of this data set.")] = None,
 ) -> None:
-    """List what is in a store: encoders with vectors and cost, and prepared knowledge."""
+    """List encoders with vectors and cost, prepared knowledge, and damaged files of a store."""
     opened = open_store(context, store, dataset)
-    from recbole_llm4msr.knowledge.store.maintenance import shelves_of
+    from recbole_llm4msr.knowledge.store import maintenance
     from recbole_llm4msr.knowledge.store.prepared import manifests_in
 
     table = Table(title=f"Vectors in {opened.folder}")
     for name in _COLUMNS:
         table.add_column(name, overflow="fold")
-    for shelf in shelves_of(opened):
+    with err.status("reading the store"):
+        checked = list(maintenance.verify(opened))
+    for shelf in maintenance.shelves_of(opened):
         each = 1000 * shelf.seconds / shelf.vectors if shelf.vectors else 0.0
         identity = [shelf.identity[k] for k in ("model", "mode", "pooling") if k in shelf.identity]
         table.add_row(
@@ -44,7 +50,6 @@ def list_(
             f"{shelf.seconds:.1f}",
             f"{each:.2f}",
             shelf.made[:10],
-            str(shelf.damaged),
         )
     out.print(table)
     table = Table(title="Prepared knowledge")
@@ -52,14 +57,24 @@ def list_(
         table.add_column(name)
     for path, manifest in manifests_in(opened.folder):
         if manifest is None or not path.with_suffix(".safetensors").exists():
-            table.add_row(f"{path.stem[:12]}: damaged, see verify")
-            continue
+            continue  # named below
         request, covered = manifest["request"], manifest["coverage"]
         counts = [f"{covered[k]:,}" for k in ("own", "below", "unseen")]
         kind = f"{request['knowledge']} {request['encoder'].get('model', '')}".strip()
         folds, seconds = str(request["knowledge_folds"]), f"{manifest['seconds']:.1f}"
         table.add_row(manifest["dataset"], kind, folds, *counts, seconds)
     out.print(table)
+    if _print_damaged(checked):
+        out.print("verify --delete removes damaged files; the next build makes them again")
+
+
+def _print_damaged(checked: Sequence[CheckedFile]) -> list[CheckedFile]:
+    """Print the damaged files of a store with their faults, a line each, and return them."""
+    damaged = [file for file in checked if file.fault]
+    for file in damaged:
+        text = file.fault if str(file.path.parent) in file.fault else f"{file.path}: {file.fault}"
+        out.print(text, soft_wrap=True, highlight=False, markup=False)
+    return damaged
 
 
 @report_errors
@@ -73,12 +88,11 @@ def verify(
     opened = open_store(context, store, dataset)
     from recbole_llm4msr.knowledge.store import maintenance
 
-    checked = list(maintenance.verify(opened))
-    damaged = [file for file in checked if file.fault]
-    for file in damaged:
-        out.print(f"{file.path}: {file.fault}", soft_wrap=True, highlight=False)
-        if delete:
-            maintenance.delete(file)
+    with err.status("reading the store"):
+        checked = list(maintenance.verify(opened))
+    damaged = _print_damaged(checked)
+    for file in damaged if delete else ():
+        maintenance.delete(file)
     what = "deleted; the next build makes them again" if delete and damaged else "damaged"
     out.print(f"{len(checked)} files, {len(damaged)} {what}")
     if damaged and not delete:

@@ -53,8 +53,8 @@ def test_build_inspect_list_verify_export_on_real_data(run, tmp_path):
     assert "lsa" in said
     assert "942" in said
     assert (
-        run("verify", "--dataset=ml-100k")[1] == "5 files, 0 damaged "
-    )  # two encoders with a chunk each, prepared
+        run("verify", "--dataset=ml-100k")[1] == "7 files, 0 damaged "
+    )  # two encoders with a chunk and its record each, prepared
 
     code, said = run(
         "export",
@@ -165,18 +165,28 @@ def test_verify_deletes_a_damaged_chunk_and_build_encodes_it_again(
 def test_list_and_verify_agree_on_what_is_damaged(run, history, settings, tmp_path):
     prepare_knowledge(settings(), history)
     store = tmp_path / "store"
-    assert "damaged, see verify" not in run("list", f"--store={store}")[1]
+    assert "damaged" not in run("list", f"--store={store}")[1]
     (manifest,) = (store / "prepared").glob("*.json")
     manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "more": 1}))
-    record = next(store.glob("vectors/*/*[0-9a-f].json"))
+    identities = sorted(store.glob("vectors/*/encoder.json"))
+    identities[0].write_text('{"encoder": "lsa"}')
+    record = next(p for p in identities[1].parent.glob("*.json") if p != identities[1])
     record.write_text("{}")
-    code, said = run("list", f"--store={store}")
-    assert code == 0, said
-    assert f"{manifest.stem[:12]}: damaged" in said
-    assert "│ │ 1 │" in said  # a chunk without a valid record
+    code, listed = run("list", f"--store={store}")
+    assert code == 0, listed
     code, said = run("verify", f"--store={store}")
-    assert (code, "2 damaged" in said) == (1, True)
-    assert "damaged" in said
+    assert (code, "3 damaged" in said) == (1, True)
+    for path, fault in [
+        (manifest, "not match its checksum"),
+        (identities[0], "name of its folder"),
+        (record, "missing: host, made"),
+    ]:
+        for printed in (listed, said):
+            assert str(path) in printed
+            assert fault in printed
+    run("verify", f"--store={store}", "--delete")
+    assert "made 0 vectors" in prepare_knowledge(settings(), history).summary
+    assert "0 damaged" in run("verify", f"--store={store}")[1]
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[:50], lambda c: b"", lambda c: c[:-8]])

@@ -187,14 +187,11 @@ class Shelf:
             for suffix in (".safetensors", ".json", ".jsonl.gz"):
                 path.with_suffix(suffix).unlink(missing_ok=True)
 
-    def records(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Yield every valid chunk with its record.
-
-        Raises:
-            KnowledgeError: A record is missing or damaged.
-        """
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of the valid chunks; those that are damaged are left out."""
         for path in self.chunks:
-            yield path, read_record(path.with_suffix(".json"))
+            with contextlib.suppress(KnowledgeError):
+                yield read_record(path.with_suffix(".json"))
 
 
 class KnowledgeStore:

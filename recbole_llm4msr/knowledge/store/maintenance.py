@@ -26,8 +26,10 @@ def verify(store: KnowledgeStore) -> Iterator[CheckedFile]:
     for folder in sorted((store.folder / "vectors").glob("*/")):
         yield CheckedFile(folder / "encoder.json", _fault(read_identity, folder))
         for path in sorted(folder.glob("*.safetensors")):
-            record = _fault(read_record, path.with_suffix(".json"))
-            yield CheckedFile(path, fault_of_chunk(path, again=True) or record)
+            yield CheckedFile(path, fault_of_chunk(path, again=True))
+            record = path.with_suffix(".json")
+            if record.exists():  # a chunk can be used without
+                yield CheckedFile(record, _fault(read_record, record))
     prepared = (store.folder / "prepared").glob("*.*")
     for path in sorted({path.with_suffix(".safetensors") for path in prepared if _is_part(path)}):
         yield CheckedFile(path, _fault(load_prepared, path, path.with_suffix(".json")))
@@ -47,8 +49,12 @@ def _fault(read: Callable, *paths: Path) -> str:
 
 
 def delete(file: CheckedFile) -> None:
-    """Delete a damaged file with its record and lines; the next build writes it again."""
-    for suffix in (".safetensors", ".json", ".jsonl.gz"):
+    """Delete a damaged file, vectors with their record and lines; the next build writes it again.
+
+    A damaged record is deleted alone: its vectors may have cost hours.
+    """
+    vectors = file.path.suffix == ".safetensors"
+    for suffix in (".safetensors", ".json", ".jsonl.gz") if vectors else (file.path.suffix,):
         file.path.with_suffix(suffix).unlink(missing_ok=True)
 
 
@@ -96,7 +102,7 @@ def merge(sources: Sequence[Path], destination: Path) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class ShelfSummary:
-    """Counts of one encoder's vectors and damaged chunks in a store, and the cost of encoding."""
+    """Counts of one encoder's vectors in a store, and the cost of encoding them."""
 
     name: str
     identity: dict
@@ -106,18 +112,12 @@ class ShelfSummary:
     seconds: float
     made: str
     megabytes: float
-    damaged: int
 
 
 def shelves_of(store: KnowledgeStore) -> Iterator[ShelfSummary]:
     """Summarise every shelf of a store from its records."""
     for shelf in store.shelves():
-        records, damaged = [], len(shelf.damaged)
-        for path in shelf.chunks:
-            try:
-                records.append(read_record(path.with_suffix(".json")))
-            except KnowledgeError:
-                damaged += 1
+        records = list(shelf.records())
         size = sum(path.stat().st_size for path in shelf.folder.iterdir())
         yield ShelfSummary(
             shelf.folder.name,
@@ -128,5 +128,4 @@ def shelves_of(store: KnowledgeStore) -> Iterator[ShelfSummary]:
             sum(record["seconds"] for record in records),
             max((record["made"] for record in records), default=""),
             size / 1e6,
-            damaged,
         )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
-
-import torch
-from recbole.utils import init_logger
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.config import Config
@@ -23,7 +20,8 @@ from recbole_llm4msr.pipeline.experiment import (
 from recbole_llm4msr.pipeline.experiment import run_experiment as run_recbole
 from recbole_llm4msr.pipeline.experiment import run_experiment_process as run_recboles
 from recbole_llm4msr.pipeline.preparation import data_preparation
-from recbole_llm4msr.pipeline.processes import run_processes
+from recbole_llm4msr.pipeline.processes import check_processes, run_processes
+from recbole_llm4msr.pipeline.trained_model import load_data_and_model
 
 __all__ = [
     "create_dataset",
@@ -56,45 +54,28 @@ def run(
         saved: Whether the best model is saved, and tested.
         command_line: Arguments ``--key=value`` that win over all of these, each of which must be
             an option; ``None`` reads ``sys.argv``, as RecBole does, ``[]`` nothing.
-        **launch: ``nproc``, ``world_size``, ``ip``, ``port``, ``group_offset`` as in RecBole.
+        **launch: ``nproc``, ``world_size``, ``ip``, ``port``, ``group_offset`` as in RecBole;
+            ``oversubscribe`` allows more processes than cores.
 
     Returns:
         RecBole's result: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``,
         ``test_result``; the results hold a key per metric and scenario.
-    """
-    options = {"saved": saved, "command_line": command_line}
-    if launch.get("nproc", 1) > 1 or launch.get("world_size", -1) > 0:
-        given = (model, dataset, config_file_list)
-        return run_processes(run_recboles, given, config_dict, options, **launch)
-    return run_recbole(model, dataset, config_file_list, config_dict, **options)
-
-
-def load_data_and_model(model_file: str | Path) -> tuple:
-    """Load a checkpoint, with the data it was trained on, in a fresh process.
-
-    Args:
-        model_file: The ``.pth`` file.
-
-    Returns:
-        ``(config, model, dataset, train_data, valid_data, test_data)``, as in RecBole.
 
     Raises:
-        FileNotFoundError: There is no such file.
-        CheckpointError: It is not a checkpoint, or it holds more than one may.
-        ValueError: The knowledge at hand is not what the model was trained with.
+        ValueError: A setting is not valid, or there are fewer cores or GPUs than processes.
     """
-    checkpoint = compat.load_checkpoint(model_file)
-    trained = checkpoint["config"]
-    # One process, on what this machine has, wherever and by however many it was trained.
-    gpu = trained["use_gpu"] and torch.cuda.is_available()
-    device = torch.device("cuda" if gpu else "cpu")
-    config = compat.copy_config(trained, device=device, single_spec=True, local_rank=0)
-    init_logger(config)
-    data = prepare_data(config, load_dataset(config))
-    model = build_model(config, data.train.dataset)
-    model.load_state_dict(checkpoint["state_dict"])
-    model.load_other_parameter(checkpoint.get("other_parameter"))
-    return config, model, *data
+    options = {"saved": saved, "command_line": command_line}
+    if launch.get("nproc", 1) != 1 or launch.get("world_size", -1) > 0:
+        given = (model, dataset, config_file_list)
+        oversubscribe = launch.pop("oversubscribe", False)
+        logging.disable(logging.WARNING)  # the first process says it again
+        try:
+            config = Config(*given, config_dict, command_line)
+        finally:
+            logging.disable(logging.NOTSET)
+        check_processes(launch.get("nproc", 1), config, oversubscribe)
+        return run_processes(run_recboles, given, config_dict, options, **launch)
+    return run_recbole(model, dataset, config_file_list, config_dict, **options)
 
 
 def objective_function(

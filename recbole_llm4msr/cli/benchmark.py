@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from recbole_llm4msr.cli.errors import PASS_ON, read_settings, report_errors
+from recbole_llm4msr.config.early import check_dataset
 from recbole_llm4msr.config.names import check_model
 
 benchmark_app = typer.Typer(add_completion=False)
@@ -67,13 +68,14 @@ def benchmark(
         tune=tune,
         baseline=baseline,
     )
+    check_dataset({**study.settings, "dataset": study.dataset})
     with bench.lock_folder(output), bench.Board(bench.count_runs(study), out) as board:
         runner = bench.Runner(output, jobs, board, reuse_other_code)
         runs = bench.run_study(study, runner)
     _print_other_code(len(runner.reused_other_code))
     if runs:
         files, comparison = bench.write_report(runs, output)
-        out.print(bench.summary_table(study.dataset, comparison))
+        out.print(*bench.summary_tables(study.dataset, comparison, out.width))
         out.print("wrote " + ", ".join(map(str, files)), soft_wrap=True)
     if runner.failed:
         out.print(f"[bold red]{len(runner.failed)} runs failed;[/] see above and {output}/logs")
@@ -112,6 +114,7 @@ def tune(
     with bench.lock_folder(output):
         runner = bench.Runner(output, 1, reuse_other_code=reuse_other_code)
         search = bench.SeededTuning(model, dataset, settings, file, algorithm, trials, seed, runner)
+        check_dataset({**settings, "dataset": dataset})
         with bench.Board(search.planned, out) as runner.listener:
             runs = search.run()
     if not runs:

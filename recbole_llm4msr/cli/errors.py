@@ -10,12 +10,16 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from recbole_llm4msr.config.command_line import convert, parse_options
+from recbole_llm4msr.config.command_line import convert_option, parse_options
 
 err = Console(stderr=True)
 
 #: Any setting may follow the options of a command.
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+_CONTINUES = "stopped; what is finished is recorded, and the same command continues"
+_STOPPED = {"benchmark": _CONTINUES, "tune": _CONTINUES}
 
 
 def report_errors(command: Callable) -> Callable:
@@ -25,6 +29,11 @@ def report_errors(command: Callable) -> Callable:
     def run(*args: Any, **keys: Any) -> None:
         try:
             command(*args, **keys)
+        except BrokenPipeError:
+            raise
+        except KeyboardInterrupt as error:
+            err.print(_STOPPED.get(command.__name__, "stopped"), highlight=False, soft_wrap=True)
+            raise typer.Exit(130) from error
         except (ValueError, OSError, SyntaxError) as error:
             err.print(f"[bold red]error:[/] {escape(str(error))}", highlight=False, soft_wrap=True)
             raise typer.Exit(1) from error
@@ -41,4 +50,4 @@ def read_settings(context: typer.Context) -> dict[str, Any]:
     options, others = parse_options(context.args)
     if others:
         raise ValueError(f"{' '.join(others)!r} is not an option; write --key=value")
-    return {key: convert(value) for key, value in options.items()}
+    return {key: convert_option(key, value) for key, value in options.items()}

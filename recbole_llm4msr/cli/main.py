@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from recbole_llm4msr.util.parent_watch import end_with_parent
 
 _USAGE = """\
 Train and evaluate a multi-scenario model, with or without the knowledge of a language model.
@@ -16,8 +21,10 @@ Train and evaluate a multi-scenario model, with or without the knowledge of a la
   --dataset=NAME            a folder NAME below --data_path, or a data set that can be downloaded
   --config_files="A B"      yaml files with settings, later ones winning
   --KEY=VALUE               any setting; --KEY VALUE means the same
+  --version                 versions of this package, RecBole and Python
   --traceback               show where an error comes from
   --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole
+  --oversubscribe=True      more processes (--nproc) than cores
 
 Other commands (each explains itself with --help):
 {commands}
@@ -36,23 +43,68 @@ _COMMANDS = {
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; errors that the user can correct are one message, without a traceback."""
+    end_with_parent()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments and arguments[0] in _COMMANDS:
-        _command(arguments[0], arguments[1:])
-    elif not arguments or {"-h", "--help"} & set(arguments):
-        print(_help())
-    else:
-        traceback = "--traceback" in arguments
+    traceback = "--traceback" in arguments
+    if not (arguments and arguments[0] in _COMMANDS):  # those have options of their own
         arguments = [argument for argument in arguments if argument != "--traceback"]
-        try:
-            _run(arguments)
-        except (ValueError, OSError, SyntaxError) as error:
-            if traceback:
-                raise
-            sys.exit(f"error: {error}")
-        except KeyboardInterrupt:
-            print("stopped", file=sys.stderr)
-            sys.exit(130)
+    try:
+        _dispatch(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough: `--help | head`
+        if sys.stdout is sys.__stdout__:  # Python flushes it once more at the end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except ImportError as error:
+        if traceback or (error.name or "").startswith(("recbole_llm4msr", "recbole.")):
+            raise
+        sys.exit(f"error: {_missing_package(error)}")
+    except (ValueError, OSError, SyntaxError) as error:
+        if traceback:
+            raise
+        sys.exit(f"error: {error}")
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(130)
+
+
+def _dispatch(arguments: list[str]) -> None:
+    """Run what the arguments ask for: a command by name, help, the version, or a training."""
+    first = arguments[0] if arguments else "--help"
+    if first in _COMMANDS:
+        _command(first, arguments[1:])
+    elif {"-h", "--help"} & {first, *arguments}:
+        print(_help())
+    elif "--version" in arguments:
+        print(_versions())
+    elif not first.startswith("-"):
+        near = difflib.get_close_matches(first, _COMMANDS, n=1)
+        raise ValueError(
+            f"there is no command {first!r}."
+            + (f" Did you mean {near[0]}?" if near else "")
+            + f" Commands: {', '.join(_COMMANDS)}; without one a model is trained "
+            "(--model=STAR --dataset=ml-100k)"
+        )
+    else:
+        _run(arguments)
+
+
+def _versions() -> str:
+    """The versions of this package, of RecBole and of Python, on one line."""
+    try:
+        own = version("recbole_llm4msr")
+    except PackageNotFoundError:  # run from a checkout that is not installed
+        own = "(not installed)"
+    python = ".".join(map(str, sys.version_info[:3]))
+    return f"recbole_llm4msr {own}, recbole {version('recbole')}, Python {python}"
+
+
+def _missing_package(error: ImportError) -> str:
+    """One sentence on a library that a model or a setting needs and that is not installed."""
+    name = (error.name or "").partition(".")[0]
+    if isinstance(error, ModuleNotFoundError) and name:
+        return f"this run needs the package {name}, which is not installed: pip install {name}"
+    return str(error)
 
 
 def _run(arguments: list[str]) -> None:
@@ -67,7 +119,7 @@ def _run(arguments: list[str]) -> None:
 
     launch = {
         key: convert(options[key])
-        for key in ("nproc", "world_size", "ip", "group_offset")
+        for key in ("nproc", "world_size", "ip", "group_offset", "oversubscribe")
         if key in options
     }
     if "port" in options:

@@ -4,7 +4,8 @@ This is the only package that changes anything in RecBole. The docstring of ever
 changes, why, and when it does nothing.
 """
 
-from recbole_llm4msr.compat.checkpoint import CheckpointError, allow_classes, load_checkpoint
+from recbole_llm4msr.compat.checkpoint import allow_classes
+from recbole_llm4msr.compat.checkpoint_file import CheckpointError, load_checkpoint
 from recbole_llm4msr.compat.config_copy import copy_config
 from recbole_llm4msr.compat.exhaustive import draw_from_generator
 from recbole_llm4msr.compat.hidden_warnings import hide_dataset_warnings

@@ -12,7 +12,6 @@ When not: a checkpoint written so is read by any torch, with and without this pa
 
 from __future__ import annotations
 
-import pickle
 from collections import defaultdict
 from copy import deepcopy
 from pathlib import Path
@@ -25,6 +24,8 @@ from recbole.config import Config
 from recbole.utils import EvaluatorType, InputType, ModelType, get_model
 from scipy.sparse import coo_matrix, csc_matrix, csr_matrix, lil_matrix
 
+from recbole_llm4msr.compat.checkpoint_file import load_checkpoint, save_checkpoint
+
 #: Parts of a Config that are classes: rebuilt when it is loaded instead of pickled.
 _REBUILT = ("model_class", "yaml_loader")
 
@@ -33,12 +34,8 @@ _REBUILT = ("model_class", "yaml_loader")
 _NUMBERS = ("float32", "float64", "int32", "int64", "bool", "object")
 
 
-class CheckpointError(ValueError):
-    """A file is not a checkpoint, or holds classes that a checkpoint must not hold."""
-
-
 class _TorchOfTrainer:
-    """``torch`` as RecBole's trainer sees it: the same, but for the protocol it saves with."""
+    """``torch`` as RecBole's trainer sees it: the same, but for saving and loading."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(torch, name)
@@ -46,7 +43,12 @@ class _TorchOfTrainer:
     @staticmethod
     def save(state: dict[str, Any], file: str | Path, pickle_protocol: int = 2) -> None:
         """Save with torch's own protocol, whatever is asked for."""
-        torch.save(state, file)
+        save_checkpoint(state, file)
+
+    @staticmethod
+    def load(file: str | Path, map_location: torch.device | str = "cpu") -> dict[str, Any]:
+        """Load a checkpoint that is whole; the message of an error names the file."""
+        return load_checkpoint(file, map_location)
 
 
 def _config_state(config: Config) -> dict[str, Any]:
@@ -104,40 +106,3 @@ def allow_classes(*more: type) -> None:
             *more,
         ]
     )
-
-
-def load_checkpoint(path: str | Path, device: torch.device | str = "cpu") -> dict[str, Any]:
-    """Load a checkpoint, refusing anything but tensors, plain values and the allowed classes.
-
-    Args:
-        path: The ``.pth`` file.
-        device: Where the tensors go.
-
-    Returns:
-        RecBole's checkpoint: ``config``, ``state_dict``, ``optimizer``, ``epoch`` and so on.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        CheckpointError: It is not a checkpoint, or it holds a class that is not allowed.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"{path}: there is no such checkpoint")
-    try:
-        checkpoint = torch.load(path, map_location=device, weights_only=True)
-    except pickle.UnpicklingError as error:
-        reason = next((line for line in str(error).splitlines() if "GLOBAL" in line), "")
-        if reason:
-            raise CheckpointError(
-                f"{path}: refused, nothing of it was executed. It holds something a checkpoint "
-                f"does not need: {reason.strip()}"
-            ) from error
-        raise CheckpointError(f"{path}: this is not a checkpoint") from error
-    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        raise CheckpointError(f"{path}: this is not a checkpoint ({error})") from error
-    missing = {"config", "state_dict"} - set(checkpoint if isinstance(checkpoint, dict) else ())
-    if missing:
-        raise CheckpointError(
-            f"{path}: not a RecBole checkpoint, it lacks {' and '.join(sorted(missing))}"
-        )
-    return checkpoint

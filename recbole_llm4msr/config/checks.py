@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from logging import getLogger
 from pathlib import Path
 from typing import Any
 
 from recbole.evaluator import metric_types
-from recbole.utils import EvaluatorType
+from recbole.utils import EvaluatorType, ModelType
 
 from recbole_llm4msr.config.keys import unknown_keys
 
@@ -33,12 +34,15 @@ def check_metrics(metrics: list[str], valid_metric: str) -> None:
             "auc@<scenario> or NDCG@10"
         )
     names, judge = [metric.lower() for metric in metrics], valid_metric.split("@")[0].lower()
-    for metric in (*names, judge):
+    for key, metric in (*(("metrics", name) for name in names), ("valid_metric", judge)):
         if metric not in metric_types:
+            name, _, k = metric.partition("@")
             near = unknown_keys([metric], metric_types)[metric]
             hint = f"did you mean {near}? " if near else ""
+            if name in metric_types and k.isdigit():
+                hint = f"write {name.upper()}, and {k} into topk: [{k}]. "
             raise ConfigError(
-                f"metrics: there is no metric {metric!r}; {hint}A list is written as "
+                f"{key}: there is no metric {metric!r}; {hint}A list is written as "
                 f"['AUC', 'LogLoss']; there are {', '.join(sorted(metric_types))}"
             )
     # GAUC is of both kinds: RecBole's ranks items, ours is of rows with labels.
@@ -78,6 +82,12 @@ def check_evaluation(config: Any) -> None:
     if config["benchmark_filename"] is None:  # else the files are the split
         _check_split(eval_args)
     modes = set(eval_args["mode"].values())
+    for mode in modes:
+        if not re.fullmatch(r"full|labeled|(uni|pop)[1-9]\d*", str(mode)):
+            raise ConfigError(
+                f"eval_args: mode: {mode!r} is not one of labeled (rows with labels), full, uni100 "
+                "and pop100 (rankings)"
+            )
     ranks = config["eval_type"] == EvaluatorType.RANKING
     if ranks and "labeled" in modes:
         raise ConfigError(
@@ -120,10 +130,29 @@ def _check_split(eval_args: dict[str, Any]) -> None:
                 f"eval_args: {kind}: {shares!r} has to hold three shares, of training, validation "
                 "and test rows, as [0.8, 0.1, 0.1]"
             )
+        _check_shares(kind, shares)
+    if "LS" in split and split["LS"] not in ("valid_and_test", "valid_only", "test_only"):
+        raise ConfigError(
+            f"eval_args: LS: {split['LS']!r} is not one of valid_and_test, valid_only and test_only"
+        )
     if "RS" in split and str(group_by).lower() not in ("user", "none"):
         raise ConfigError(f"eval_args: group_by: {group_by!r} is neither user nor none")
     if order not in ("RO", "TO"):
         raise ConfigError(f"eval_args: order: {order!r} is neither RO (at random) nor TO (by time)")
+
+
+def _check_shares(kind: str, shares: list[float]) -> None:
+    """Check that shares add up to 1; RecBole scales them without a word."""
+    numbers = [share for share in shares if isinstance(share, int | float) and share >= 0]
+    total = sum(numbers)
+    if len(numbers) == len(shares) and abs(total - 1) < 1e-6:
+        return
+    like = [0.8, 0.1, 0.1]
+    if len(numbers) == len(shares) and total in (10, 100, 1000):  # parts of ten, percent, per mille
+        like = [round(share / total, 6) for share in shares]
+    raise ConfigError(
+        f"eval_args: {kind}: {shares!r} are not three shares that add up to 1, as {like}"
+    )
 
 
 def use_given_data(config: Any) -> None:
@@ -144,15 +173,55 @@ def use_given_data(config: Any) -> None:
         )
 
 
+def check_training(config: Any) -> None:
+    """Check settings of training that contradict each other, or that this machine cannot follow.
+
+    Args:
+        config: A complete configuration.
+
+    Raises:
+        ConfigError: ``embedding_optimizer`` is a form of Adam, and ``learner`` is not.
+    """
+    if config["MODEL_TYPE"] == ModelType.CONTEXT:
+        of_tables, learner = config["embedding_optimizer"], str(config["learner"]).lower()
+        if of_tables in ("deferred_adam", "sparse_adam") and "adam" not in learner:
+            raise ConfigError(
+                f"embedding_optimizer: {of_tables} updates embeddings by Adam, and learner is "
+                f"{learner}; set embedding_optimizer: dense, or learner: adam"
+            )
+    if config["epochs"] == 0:
+        getLogger().warning("epochs: 0 trains nothing; the model is tested as it was drawn")
+
+
+def check_device(config: Any) -> None:
+    """Warn where ``gpu_id`` was written and RecBole has chosen the CPU."""
+    place = config.place_of("gpu_id")
+    if place and config["use_gpu"] and config["device"].type == "cpu":
+        getLogger().warning(
+            "gpu_id: %s (%s) has no effect: there is no such GPU here; training runs on the CPU",
+            config["gpu_id"],
+            place,
+        )
+
+
 def check_outputs(config: Any) -> None:
-    """Check that ``result_json`` and ``save_predictions`` can be written.
+    """Check that checkpoint, ``result_json`` and ``save_predictions`` can be written.
 
     Args:
         config: Configuration; the folders that it names are made.
 
     Raises:
-        ConfigError: The path is a folder, or its folder cannot be made or written to.
+        ConfigError: A path is of the wrong kind, or its folder cannot be made or written to.
     """
+    folder = Path(config["checkpoint_dir"])
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"checkpoint_dir: {folder} is a file; name a folder")
+    predictions = config["save_predictions"]
+    if predictions and Path(predictions).suffix not in ("", ".parquet"):
+        raise ConfigError(
+            f"save_predictions: {predictions} gets a parquet file; name it "
+            f"{Path(predictions).with_suffix('.parquet')}"
+        )
     for key in ("result_json", "save_predictions"):
         if not config[key]:
             continue

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 from typing import Any
+
+import yaml
+
+from recbole_llm4msr.config.schema.intervals import INTERVALS
 
 #: Short options of RecBole's ``run_recbole.py``.
 _SHORT = {"-m": "--model", "-d": "--dataset"}
@@ -59,11 +64,37 @@ def parse_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
 def convert(value: Any) -> Any:
     """Convert a text to the number, list, dict, truth value or ``None`` it spells.
 
-    Any other text stays a text. RecBole's conversion without ``eval``: no code is executed.
+    It may be written as in Python, or, in braces or brackets, as in yaml: ``{rating: 4}``. Any
+    other text stays a text. RecBole's conversion without ``eval``: no code is executed.
     """
     if not isinstance(value, str):
         return value
     try:
         return ast.literal_eval(value)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+        if value.startswith(("{", "[")):
+            return _from_yaml(value)
         return {"true": True, "false": False}.get(value.lower(), value)
+
+
+def convert_option(key: str, value: Any) -> Any:
+    """Convert the value of a setting; an interval as ``[5,inf]`` stays a text."""
+    return value if key in INTERVALS else convert(value)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads numbers as RecBole reads them in its files: 1e-3 is one."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d[\d_]*)?\.?\d+[eE][-+]?\d+"),
+    list("-+.0123456789"),
+)
+
+
+def _from_yaml(text: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text

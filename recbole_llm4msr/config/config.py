@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from logging import getLogger
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 from recbole.config import Config as RecBoleConfig
 from recbole.evaluator import metric_types
 from recbole.utils import EvaluatorType, ModelType
@@ -17,35 +14,30 @@ from recbole.utils.argument_list import dataset_arguments
 
 from recbole_llm4msr.config.checks import (
     ConfigError,
+    check_device,
     check_evaluation,
     check_metrics,
+    check_training,
     use_given_data,
     whole_eval_args,
 )
-from recbole_llm4msr.config.command_line import convert, is_own_program, parse_options
-from recbole_llm4msr.config.keys import (
-    keys_of,
-    known_keys,
-    properties_folder,
-    recboles_files,
-    unknown_keys,
-)
-from recbole_llm4msr.config.places import WrittenPlaces
+from recbole_llm4msr.config.keys import properties_folder, recboles_files
+from recbole_llm4msr.config.reading import LAUNCH_KEYS, WrittenSettings, read_yaml
+from recbole_llm4msr.config.refusals import refuse_unknown_keys, refuse_wrong_values
 from recbole_llm4msr.config.settings_without_effect import check_effects, settle_knowledge
-from recbole_llm4msr.config.value_types import options_of, type_error
 from recbole_llm4msr.knowledge.vectors.features import numerical_fields
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model
 from recbole_llm4msr.model.llm4msr import reads_knowledge
 from recbole_llm4msr.util.collectives import before_process_group
+from recbole_llm4msr.util.missing_dataset import missing_dataset
 
-#: Keys of the command that starts a run; they say where to run, not what.
-LAUNCH_KEYS = ("config_files", "nproc", "ip", "port", "world_size", "group_offset")
+__all__ = ["LAUNCH_KEYS", "Config", "ConfigError"]
 
 #: Data set keys beyond RecBole's: a saved data set is only re-used when they agree too.
 _DATASET_KEYS = ("SCENARIO_FIELD", "scenario_from", "eval_args")
 
 
-class Config(WrittenPlaces, RecBoleConfig):
+class Config(WrittenSettings, RecBoleConfig):
     """Configuration of a run, read like RecBole's and from the same four places.
 
     Later ones win: RecBole's defaults < ``properties/overall.yaml`` and ``knowledge.yaml`` <
@@ -74,9 +66,9 @@ class Config(WrittenPlaces, RecBoleConfig):
         config_dict: dict[str, Any] | None = None,
         command_line: Sequence[str] | None = None,
     ) -> None:
-        WrittenPlaces.__init__(self)
-        self._command_line = None if command_line is None else list(command_line)
-        RecBoleConfig.__init__(self, model, dataset, config_file_list, config_dict)
+        WrittenSettings.__init__(self, command_line)
+        with self.naming_places():
+            RecBoleConfig.__init__(self, model, dataset, config_file_list, config_dict)
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -85,49 +77,6 @@ class Config(WrittenPlaces, RecBoleConfig):
         for key in _DATASET_KEYS:
             if key not in dataset_arguments:  # RecBole's list, which `create_dataset` compares
                 dataset_arguments.append(key)
-
-    def _load_config_files(self, file_list: list[str] | None) -> dict[str, Any]:
-        filled = []  # RecBole fails on a file that says nothing
-        for file in file_list or []:
-            given = self._read_yaml(Path(file))
-            self.add_place(str(file), given)
-            filled += [file] if given else []
-        return super()._load_config_files(filled)
-
-    def _load_variable_config_dict(self, config_dict: dict[str, Any] | None) -> dict[str, Any]:
-        self.add_place("config_dict", config_dict or {})
-        return super()._load_variable_config_dict(dict(config_dict or {}))
-
-    def _load_cmd_line(self) -> dict[str, Any]:
-        given = self._command_line
-        if given is None and "ipykernel_launcher" in sys.argv[0]:
-            return {}
-        options, others = parse_options(sys.argv[1:] if given is None else given)
-        if given is not None or is_own_program():
-            if others:
-                raise ConfigError(
-                    f"command line: {' '.join(others)!r} is not an option; write --key=value"
-                )
-        else:
-            options = {key: value for key, value in options.items() if key in known_keys()}
-        for key in LAUNCH_KEYS:
-            options.pop(key, None)
-        self.add_place("command line", options)
-        return self._convert_config_dict(options)
-
-    def _convert_config_dict(self, config_dict: dict[str, Any]) -> dict[str, Any]:
-        return {key: convert(value) for key, value in config_dict.items()}
-
-    def _read_yaml(self, file: Path) -> dict[str, Any]:
-        try:
-            content = yaml.load(file.read_text(encoding="utf-8"), Loader=self.yaml_loader)
-        except FileNotFoundError as error:
-            raise ConfigError(f"{file}: there is no such configuration file") from error
-        except yaml.YAMLError as error:
-            raise ConfigError(f"{file}: not valid yaml: {error}") from error
-        if not isinstance(content or {}, dict):
-            raise ConfigError(f"{file}: expected lines of `key: value`")
-        return content or {}
 
     def _get_model_and_dataset(self, model, dataset) -> tuple[str, type, str]:
         model = self.external_config_dict.get("model") if model is None else model
@@ -141,9 +90,11 @@ class Config(WrittenPlaces, RecBoleConfig):
         if model_class.type == ModelType.CONTEXT:
             own = self._own_files(model, model_class, dataset)
             for file in own:
-                self.internal_config_dict.update(self._read_yaml(file))
-            self._refuse_wrong_types([*recboles_files(model), *own])
-        self._refuse_unknown_keys(model_class)
+                self.internal_config_dict.update(read_yaml(file, self.yaml_loader))
+            refuse_wrong_values(self, [*recboles_files(model), *own])
+        else:  # the comments of those models' files do not always say the type
+            refuse_wrong_values(self, [])
+        refuse_unknown_keys(self, model_class)
 
     def _own_files(self, model: str, model_class: type, dataset: str) -> list[Path]:
         """The yaml files of this package and of the data set's folder, weakest first."""
@@ -165,42 +116,13 @@ class Config(WrittenPlaces, RecBoleConfig):
             raise ConfigError(
                 f"data_path: {data_path!r} is not a folder; leave it out for `dataset/`"
             )
+        if len(Path(dataset).parts) > 1:
+            raise missing_dataset(dataset, Path(data_path) / dataset)
         own = Path(data_path) / dataset / f"{dataset}.yaml"
         files.append(own)
         if own.is_file():
-            self.add_weakest_place(str(own), self._read_yaml(own))
+            self.add_weakest_place(str(own), read_yaml(own, self.yaml_loader))
         return [file for file in files if file.is_file()]
-
-    def _refuse_unknown_keys(self, model_class: type) -> None:
-        known = known_keys() | set(self._keys_of_foreign_backbone(model_class))
-        unknown = unknown_keys(self._sources, known)
-        on_command_line = {key for key, of in self._sources.items() if of == "command line"}
-        unread = on_command_line - keys_of(self.model) - set(unknown)
-        if model_class.type == ModelType.CONTEXT and unread:
-            getLogger().warning("%s is not an option of %s", ", ".join(sorted(unread)), self.model)
-        if not unknown or self.external_config_dict.get("allow_unknown_keys"):
-            return
-        lines = [
-            f"  {key} ({self._sources[key]})" + (f": did you mean {near}?" if near else "")
-            for key, near in unknown.items()
-        ]
-        raise ConfigError(
-            "unknown configuration keys:\n" + "\n".join(lines) + "\n"
-            "A key that your own code reads passes with `allow_unknown_keys: True`."
-        )
-
-    def _refuse_wrong_types(self, files: list[Path]) -> None:
-        for key, option in options_of(files).items():
-            value = self.external_config_dict.get(key)
-            wanted = type_error(value, option)
-            if wanted:
-                raise ConfigError(f"{key} ({self._sources[key]}): {value!r} is not {wanted}")
-
-    def _keys_of_foreign_backbone(self, model_class: type) -> dict[str, Any]:
-        backbone = backbone_of(model_class)
-        if backbone is None or backbone.config_file is None:
-            return {}
-        return self._read_yaml(Path(backbone.config_file))
 
     # -- checks ----------------------------------------------------------------------------------
 
@@ -246,6 +168,7 @@ class Config(WrittenPlaces, RecBoleConfig):
             before_process_group()
         if "local_rank" not in final or (final["use_gpu"] and torch.cuda.is_available()):
             super()._init_device()
+            check_device(self)
             return
         rank = final["local_rank"]
         torch.distributed.init_process_group(
@@ -281,4 +204,5 @@ class Config(WrittenPlaces, RecBoleConfig):
             final["numerical_features"] = [*final["numerical_features"], *self.knowledge_fields]
         use_given_data(self)
         check_evaluation(self)
+        check_training(self)
         check_effects(self)

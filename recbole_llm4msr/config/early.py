@@ -12,9 +12,11 @@ from typing import Any
 import yaml
 
 from recbole_llm4msr.config import names
-from recbole_llm4msr.config.command_line import convert
+from recbole_llm4msr.config.command_line import convert, convert_option
 from recbole_llm4msr.config.keys import known_keys, properties_folder, recboles_files, unknown_keys
-from recbole_llm4msr.config.value_types import options_of, type_error
+from recbole_llm4msr.config.schema.mappings import BY_SUFFIX
+from recbole_llm4msr.config.value_checks import value_error
+from recbole_llm4msr.config.value_types import options_of
 from recbole_llm4msr.util.missing_dataset import missing_dataset
 
 _HERE = "command line"
@@ -49,7 +51,7 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
     if model.removeprefix("LLM4MSR_") in (*names.backbones(), *names.recboles_context_models()):
         # A backbone of another package may bring keys of its own.
         _check_keys(sources, options)
-        _check_dataset(options)
+        check_dataset(options)
 
 
 def check_settings(dataset: str, settings: dict[str, Any]) -> None:
@@ -60,7 +62,7 @@ def check_settings(dataset: str, settings: dict[str, Any]) -> None:
         FileNotFoundError: There is no such data set.
     """
     _check_keys(dict.fromkeys(settings, "config_dict"), settings)
-    _check_dataset({**settings, "dataset": dataset})
+    check_dataset({**settings, "dataset": dataset})
 
 
 def _keys(file: Path) -> list[str]:
@@ -105,16 +107,24 @@ def _check_types(options: dict[str, str], model: str) -> None:
     dataset = options.get("dataset", "")
     files += [properties / "dataset" / f"{dataset}.yaml", _folder(options) / f"{dataset}.yaml"]
     own = [properties / "overall.yaml", properties / "knowledge.yaml", *files]
-    for key, option in options_of([*recboles_files(model), *filter(Path.is_file, own)]).items():
-        value: Any = convert(options.get(key))
-        wanted = type_error(value, option)
-        if wanted:
-            raise ValueError(f"{key} ({_HERE}): {value!r} is not {wanted}")
+    types = options_of([*recboles_files(model), *filter(Path.is_file, own)])
+    for key, text in options.items():
+        if key in BY_SUFFIX:  # a file may name further suffixes
+            continue
+        error = value_error(key, convert_option(key, text), _HERE, types.get(key))
+        if error:
+            raise ValueError(error)
 
 
-def _check_dataset(options: dict[str, Any]) -> None:
-    """Check that the data set's folder exists, unless an option or a file may say otherwise."""
+def check_dataset(options: dict[str, Any]) -> None:
+    """Check that the data set's folder exists, unless an option or a file may say otherwise.
+
+    Raises:
+        FileNotFoundError: It does not; the message names the data sets that are there.
+    """
     dataset = options.get("dataset")
+    if dataset and len(Path(dataset).parts) > 1:
+        raise missing_dataset(dataset, _folder(options))
     known = properties_folder() / "dataset" / f"{dataset}.yaml"
     elsewhere = {"config_files", "download", "SCENARIO_FIELD"} & set(options)
     if dataset in (None, "ml-100k") or elsewhere or known.is_file():

@@ -80,10 +80,14 @@ def keys_by_file() -> dict[Path, frozenset[str]]:
     }
 
 
+#: Keys of the launcher that RecBole does not have.
+_OF_LAUNCHER = frozenset(["oversubscribe"])
+
+
 @cache
 def known_keys() -> frozenset[str]:
     """Every key that a yaml of RecBole or of this package mentions, or that RecBole reads."""
-    return _READ_WITHOUT_DEFAULT.union(*keys_by_file().values())
+    return _READ_WITHOUT_DEFAULT.union(_OF_LAUNCHER, *keys_by_file().values())
 
 
 @cache
@@ -99,7 +103,7 @@ def keys_of(model: str) -> frozenset[str]:
     if not names <= set(of_models.values()):
         return known_keys()
     mine = [keys for file, keys in keys_by_file().items() if of_models.get(file) in {None, *names}]
-    return _READ_WITHOUT_DEFAULT.union(*mine)
+    return _READ_WITHOUT_DEFAULT.union(_OF_LAUNCHER, *mine)
 
 
 def unknown_keys(keys: Iterable[str], known: Iterable[str]) -> dict[str, str | None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class WrittenPlaces:
@@ -33,6 +35,24 @@ class WrittenPlaces:
     def place_of(self, key: str) -> str | None:
         """The strongest place in which the user wrote a key; ``None`` for a default."""
         return self._sources.get(key)
+
+    @property
+    def written(self) -> dict[str, str]:
+        """The strongest place of every key that the user wrote."""
+        return dict(self._sources)
+
+    @contextmanager
+    def naming_places(self) -> Iterator[None]:
+        """Add to an error in this block that begins with ``key:`` the place of that setting."""
+        try:
+            yield
+        except ValueError as error:
+            text = str(error)
+            key = re.match(r"(\w+): ", text)
+            place = self.place_of(key[1]) if key else None
+            if place and place not in text and error.args == (text,):
+                error.args = (f"{text} ({key[1]} is set in: {place})",)
+            raise
 
     def strength_of(self, key: str) -> int:
         """Rank of that place among those of this run, the weakest 0; -1 for a default."""

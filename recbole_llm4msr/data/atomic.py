@@ -6,6 +6,7 @@ into missing values, and reports a broken line without its number.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -17,14 +18,28 @@ class AtomicFileError(ValueError):
     """An atomic file that does not match its header."""
 
 
+def not_readable_text(
+    path: Path, encoding: str | None, error: UnicodeDecodeError
+) -> AtomicFileError:
+    """Make the error for a file in another encoding than the one it is read in."""
+    return AtomicFileError(
+        f"{path}: not a text in {encoding or 'UTF-8'} (byte {error.object[error.start]:#04x} at "
+        f"{error.start}: {error.reason}); save it as UTF-8, or name its encoding, as "
+        "encoding: utf-16"
+    )
+
+
 def read_header(path: Path, separator: str = "\t", encoding: str | None = None) -> dict[str, str]:
     """Fields of an atomic file with their types, in the order of the columns.
 
     Raises:
         AtomicFileError: The file is empty, or its first line is not ``field:type`` throughout.
     """
-    with path.open(encoding=encoding or "utf-8") as file:
-        line = file.readline().rstrip("\r\n")
+    try:
+        with path.open(encoding=encoding or "utf-8") as file:
+            line = file.readline().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        raise not_readable_text(path, encoding, error) from error
     if line.startswith("\ufeff"):
         raise AtomicFileError(
             f"{path}: starts with a byte order mark, which would become part of the first field's "
@@ -42,6 +57,23 @@ def read_header(path: Path, separator: str = "\t", encoding: str | None = None) 
             raise AtomicFileError(f"{path}, line 1: the field {field!r} is listed twice")
         header[field] = kind
     return header
+
+
+def separator_hint(header: Iterable[str], separator: str) -> str:
+    """The end of an error on missing columns: whether the header has another separator.
+
+    Args:
+        header: The columns found.
+        separator: The separator they were split by.
+    """
+    first = next(iter(header))
+    used = next((other for other in "\t,;| " if other != separator and other in first), None)
+    if used is None:
+        return ""
+    return (
+        f". Columns are separated by {separator!r}, and this header has {used!r}: set "
+        f"field_separator: {used!r}"
+    )
 
 
 def read_atomic(
@@ -74,7 +106,10 @@ def read_atomic(
         raise AtomicFileError(
             f"{path}: there is no column {', '.join(missing)}; it has {', '.join(header)}"
         )
-    n_skipped = _lines_before_rows(path, encoding)
+    try:
+        n_skipped = _lines_before_rows(path, encoding)
+    except UnicodeDecodeError as error:
+        raise not_readable_text(path, encoding, error) from error
     if n_skipped is None:
         return pl.DataFrame(schema={f: _TYPES[header[f]] for f in columns or header})
     try:
@@ -168,6 +203,12 @@ def _describe_first_error(
                         f"{path}, line {number}, column {field}: {cell!r} is not a number; leave "
                         "a cell empty where there is none"
                     )
+    try:
+        with path.open(encoding=encoding or "utf-8") as file:
+            for _ in file:
+                pass
+    except UnicodeDecodeError as undecodable:
+        return str(not_readable_text(path, encoding, undecodable))
     return f"{path}: cannot be read: {error}"
 
 

@@ -22,15 +22,17 @@ from recbole.utils import FeatureSource, FeatureType
 from recbole.utils.argument_list import dataset_arguments
 
 from recbole_llm4msr.data.folders import companion_folder
+from recbole_llm4msr.data.numbers import NumberRules
 from recbole_llm4msr.data.row_changes import RowChanges
 from recbole_llm4msr.data.scenario import ScenarioNames
 from recbole_llm4msr.data.vocabulary import TokenIds
+from recbole_llm4msr.data.vocabulary_state import VocabularyState
 from recbole_llm4msr.util.checksum import file_checksum, verify_checksum, with_checksum
 from recbole_llm4msr.util.staging import remove_abandoned, staging_path
 
 #: Version of the format. Increased when the files, or the result of reading and filtering, change,
 #: so that older caches are not read.
-_FORMAT = 4
+_FORMAT = 5
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")
@@ -47,17 +49,20 @@ class DatasetCache:
 
     Args:
         config: Configuration, with the files and the settings.
+        trained: The vocabularies that the data set takes over from a checkpoint, if it does.
     """
 
-    def __init__(self, config) -> None:
+    def __init__(self, config, trained: VocabularyState | None = None) -> None:
         self.config = config
         folder = companion_folder(config["data_path"], config["dataset"], "cache")
-        self.folder = folder / self._key()
+        self.folder = folder / self._key(trained)
 
-    def _key(self) -> str:
+    def _key(self, trained: VocabularyState | None) -> str:
         digest = hashlib.sha256(f"{_FORMAT} {version('recbole')} {version('numpy')}".encode())
         settings = sorted({*dataset_arguments, *_SETTINGS} - {"eval_args"})
         digest.update(repr([(key, self.config[key]) for key in settings]).encode())
+        if trained is not None:
+            digest.update(trained.fingerprint.encode())
         files = Path(self.config["data_path"]).glob(f"{self.config['dataset']}.*")
         for file in sorted(file for file in files if file.is_file()):
             status = file.stat()
@@ -122,6 +127,8 @@ class DatasetCache:
             "sizes": getattr(dataset, "file_size_list", None),
             "names": [dataset.names.names, dataset.names.descriptions],
             "changes": dataset.row_changes.entries,
+            "numbers": dataset.number_rules.to_plain(),
+            "unknown": dataset.unknown_tokens,
             "checksums": {file.name: file_checksum(file) for file in folder.iterdir()},
         }
         (folder / "state.json").write_text(json.dumps(with_checksum(state)), encoding="utf-8")
@@ -188,6 +195,8 @@ class DatasetCache:
         dataset._rest_fields = np.array(state["rest"])
         dataset.names = ScenarioNames(*state["names"])
         dataset.row_changes = RowChanges([tuple(entry) for entry in state["changes"]])
+        dataset.number_rules = NumberRules.from_plain(state["numbers"])
+        dataset.unknown_tokens = state["unknown"]
         if state["sizes"] is not None:
             dataset.file_size_list = state["sizes"]
 

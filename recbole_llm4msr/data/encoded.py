@@ -15,7 +15,8 @@ import polars as pl
 from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource, FeatureType
 
-from recbole_llm4msr.data.atomic import read_atomic, read_header
+from recbole_llm4msr.data.atomic import read_atomic, read_header, separator_hint
+from recbole_llm4msr.data.feature_checks import check_numerical_features
 from recbole_llm4msr.data.loaded_checks import check_loaded, warn_of_repeated_keys
 from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter
 from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
@@ -52,6 +53,10 @@ class EncodedDataset(Dataset):
                 for feat in feats:
                     feat[key] = texts(feat[key].array)
 
+    def _discretization(self) -> None:
+        check_numerical_features(self)
+        super()._discretization()
+
     def _load_feat(self, filepath: str, source: FeatureSource | str) -> pd.DataFrame | None:
         """RecBole's columns and types, read by polars; see :mod:`recbole_llm4msr.data.atomic`."""
         load_col, unload_col = self._get_load_and_unload_col(source)
@@ -63,6 +68,7 @@ class EncodedDataset(Dataset):
         if lost:
             raise ValueError(
                 f"load_col: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
+                + separator_hint(header, self.config["field_separator"])
             )
         fields = [
             field
@@ -154,7 +160,13 @@ class EncodedDataset(Dataset):
                         f"empty cells of {field} filled with the mean of the others",
                         rows[field].isna().sum(),
                     )
+                    value = self._fill_value(name, field)
+                    feat[field] = feat[field].fillna(value) if feat[field].hasnans else feat[field]
         super()._fill_nan()
+
+    def _fill_value(self, name: str, field: str) -> float:
+        """RecBole's number for an empty cell: the mean of the others."""
+        return float(getattr(self, name)[field].mean())
 
     def _filter_inter_by_user_or_item(self) -> None:
         """RecBole's filter, skipped where it would drop nothing, as it copies every column."""

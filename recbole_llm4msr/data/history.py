@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 from recbole.data.dataset import Dataset
 
@@ -33,13 +34,14 @@ class TrainingHistory:
         users: Raw tokens of **all** users of the data set in id order, without the padding id;
             the user of id ``i`` is ``users[i - 1]``. A user may have no training row.
         items: Text columns and the category column (str, null where empty) of the items **that
-            occur in** ``rows``, with their raw token in the column ``item``; one row per item,
-            last those that the ``.item`` file does not have.
+            occur in** ``rows``, with their raw token in the column ``item``; one row per item, in
+            id order, so that the order of the ``.item`` file does not matter.
         item_tokens: Raw tokens of all items of the data set in id order, without the padding id.
         scenarios: Raw tokens of the scenarios in id order, without the padding id.
         scenario_names: A display name for each scenario, same order.
         scenario_descriptions: A sentence on each scenario, empty where there is none.
-        profiles: Profile columns (str) of the users with their raw token in ``user``, or ``None``.
+        profiles: Profile columns (str) of the users with their raw token in ``user``, in id order,
+            or ``None``.
     """
 
     dataset: str
@@ -95,6 +97,8 @@ def history_of(split: Dataset) -> TrainingHistory:
             "time": pl.Series(times, dtype=pl.Float64),
         }
     )
+    by = "user_profile_fields"
+    profiles = _texts(split, "user", split.uid_field, field_names(config[by]), by)
     return TrainingHistory(
         dataset=split.dataset_name,
         rows=rows,
@@ -104,13 +108,7 @@ def history_of(split: Dataset) -> TrainingHistory:
         scenarios=split.scenario_tokens,
         scenario_names=split.scenario_names,
         scenario_descriptions=split.scenario_descriptions,
-        profiles=_texts(
-            split,
-            "user",
-            split.uid_field,
-            field_names(config["user_profile_fields"]),
-            "user_profile_fields",
-        ),
+        profiles=None if profiles is None else _in_id_order(split, split.uid_field, profiles),
     )
 
 
@@ -135,16 +133,22 @@ def _items(split: Dataset, seen: pl.DataFrame) -> pl.DataFrame:
         fields = tuple(field for field, kind in header.items() if kind == "token_seq")
     named = [*fields, *filter(None, [config["item_category_field"]])]
     by = "item_text_fields, item_category_field"
+    if named and not path.is_file():
+        raise FileNotFoundError(
+            f"{by}: {path} does not exist, and {', '.join(named)} would be read from it; add the "
+            "file, or set item_text_fields to null"
+        )
     item_texts = _texts(split, "item", key, list(dict.fromkeys(named)), by)
-    if item_texts is None:
-        return seen
-    return pl.concat(
-        [
-            item_texts.join(seen, on="item", how="semi"),
-            seen.join(item_texts, on="item", how="anti"),
-        ],
-        how="diagonal",
-    )
+    if item_texts is not None:
+        seen = seen.join(item_texts, on="item", how="left")
+    return _in_id_order(split, key, seen)
+
+
+def _in_id_order(split: Dataset, field: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows of a frame in the order of the ids of their keys; the first column holds these."""
+    key = frame.columns[0]
+    ids = split.raw_tokens(field, np.arange(1, split.num(field))).alias(key).to_frame()
+    return frame.join(ids.with_row_index("id"), on=key).sort("id").drop("id")
 
 
 def _file(split: Dataset, suffix: str) -> Path:

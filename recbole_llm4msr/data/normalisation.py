@@ -45,7 +45,9 @@ def fields_to_normalise(dataset: Dataset) -> list[str]:
     return kept
 
 
-def normalise(splits: Sequence[Dataset], fields: Sequence[str]) -> None:
+def normalise(
+    splits: Sequence[Dataset], fields: Sequence[str], given: dict[str, list[float]] | None = None
+) -> dict[str, list[float]]:
     r"""Scale fields by the training rows' range, in place.
 
     .. math:: x' = (x - \min) / (\max - \min)
@@ -57,18 +59,26 @@ def normalise(splits: Sequence[Dataset], fields: Sequence[str]) -> None:
         splits: The training split first. Features of users and items are scaled by those that occur
             in it.
         fields: Fields of type float.
+        given: Ranges of an earlier training run, taken instead of those of these rows.
+
+    Returns:
+        Smallest and largest value of every column, by name (``item_feat.price``).
     """
-    train = splits[0]
+    train, ranges = splits[0], given or {}
     for field in fields:
         if field in train.inter_feat:
-            low, high = _range(train.inter_feat[field])
+            low, high = ranges.get(f"inter_feat.{field}") or _range(train.inter_feat[field])
+            ranges[f"inter_feat.{field}"] = [low, high]
             for split in splits:
                 split.inter_feat[field] = _scaled(split.inter_feat[field], low, high)
-        for feat, key in ((train.user_feat, train.uid_field), (train.item_feat, train.iid_field)):
+        for name, key in (("user_feat", train.uid_field), ("item_feat", train.iid_field)):
+            feat, column = getattr(train, name), f"{name}.{field}"
             if feat is not None and field in feat:
                 trained = torch.unique(train.inter_feat[key])
-                low, high = _range(feat[field][trained])
+                low, high = ranges.get(column) or _range(feat[field][trained])
+                ranges[column] = [low, high]
                 feat[field] = _scaled(feat[field], low, high)
+    return ranges
 
 
 def _range(values: torch.Tensor) -> tuple[float, float]:

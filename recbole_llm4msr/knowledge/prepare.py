@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from recbole_llm4msr.data.history import TrainingHistory
@@ -33,6 +34,9 @@ def prepare_knowledge(config: Settings, history: TrainingHistory) -> Knowledge |
     if options.knowledge == "none":
         return None
     bench = Workbench.open(config, history, options)
+    trained = getattr(config, "trained_knowledge", None)
+    if trained and trained != bench.fingerprint:
+        return _of_training(bench, trained, getattr(config, "use_trained_knowledge", False))
     vectors, manifest = bench.store.prepared(bench.fingerprint)
     loaded = _load(vectors, manifest, options.knowledge_build)
     if loaded is not None:
@@ -70,3 +74,38 @@ def _load(vectors: Path, manifest: Path, may_build: bool) -> tuple[PreparedVecto
             ) from error
         logger.warning("%s; it is made anew from the vectors in the store", error)
         return None
+
+
+def _of_training(bench: Workbench, fingerprint: str, wanted: bool) -> Knowledge:
+    """Return the vectors that a checkpoint was trained with, where the data would give others.
+
+    The data set has the ids of the checkpoint, so the rows of its vectors are right.
+
+    Args:
+        bench: The store of the run.
+        fingerprint: Fingerprint of the checkpoint's knowledge.
+        wanted: Whether these vectors are asked for.
+
+    Raises:
+        KnowledgeError: They are not asked for, or the store does not hold them.
+    """
+    vectors, manifest = bench.store.prepared(fingerprint)
+    kept = vectors.exists() and manifest.exists()
+    if not (wanted and kept):
+        options = (
+            f"The store {bench.store.folder} still holds the vectors of training: set "
+            "trained_knowledge=True to score the rows of now with them (new users get the mean)."
+            if kept
+            else f"The store {bench.store.folder} does not hold the vectors of training; name one "
+            "that does (knowledge_path), and set trained_knowledge=True, or train again."
+        )
+        raise KnowledgeError(
+            f"The checkpoint was trained with other knowledge (fingerprint {fingerprint[:12]}) "
+            f"than what the data give now ({bench.fingerprint[:12]}): the training rows, their "
+            "order where times are equal, the prompts or the encoder differ, or another version "
+            f"of this package made it. {options} Or use the data and options it was trained with."
+        )
+    prepared, _ = load_prepared(vectors, manifest)
+    summary = f"knowledge {bench.options.knowledge} of the training run; store {bench.store.folder}"
+    # Its folds belong to the training rows of then.
+    return replace(prepared.to_model(fingerprint, summary), train_index=None)

@@ -77,6 +77,53 @@ def share_rare_rows(model: ContextRecommender, config, dataset: Dataset) -> None
                 setattr(parent, name, SharedRows(table, mapped, n_rows))
 
 
+def fit_shared_rows(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
+    """Give shared tables the number of rows that a checkpoint has, before it is loaded.
+
+    Which ids are rare depends on the training rows, and those at hand may be others.
+    """
+    for name, table in model.named_modules():
+        weight = state.get(f"{name}.embedding.weight")
+        if isinstance(table, SharedRows) and weight is not None:
+            old = table.embedding
+            if old.num_embeddings != len(weight):
+                table.embedding = nn.Embedding(
+                    *weight.shape, sparse=old.sparse, device=old.weight.device
+                )
+
+
+@torch.no_grad()
+def set_unknown_rows(model: nn.Module, config) -> None:
+    """Give the padding id of users and items a row for users and items that are not known.
+
+    No training row has it, so its own row is as it was drawn. With ``min_count`` it looks up the
+    row of the field's rare ids, else its row becomes the mean of the field's rows. Other fields can
+    be empty, so that their padding row is trained; they are left alone.
+
+    Args:
+        model: A model that is not trained any further; one without RecBole's embedding of fields
+            is left as it is.
+        config: Configuration.
+    """
+    owner = getattr(model, "backbone", model)
+    names = getattr(owner, "token_field_names", [])
+    for table in [module for module in model.modules() if isinstance(module, FMEmbedding)]:
+        shared = isinstance(table, SharedRows)
+        n_ids = len(table.row_of) if shared else table.embedding.num_embeddings
+        if n_ids != sum(owner.token_field_dims):
+            continue
+        for field, start, n in zip(names, table.offsets, owner.token_field_dims, strict=True):
+            if field not in (config["USER_ID_FIELD"], config["ITEM_ID_FIELD"]):
+                continue
+            ids = slice(int(start), int(start) + n)
+            rows = table.row_of[ids].tolist() if shared else range(ids.start, ids.stop)
+            if shared and field in _limits(config, names) and rows[0] + _SHARED in rows:
+                table.row_of[ids.start] = rows[0] + _SHARED
+            else:
+                weight = table.embedding.weight
+                weight[rows[0]] = weight[min(rows[1:]) : max(rows[1:]) + 1].mean(dim=0)
+
+
 def _limits(config, fields: list[str]) -> dict[str, int]:
     given = config["min_count"]
     if given is None:

@@ -22,14 +22,21 @@ from recbole.utils import ModelType, get_flops, init_logger, init_seed
 from recbole_llm4msr.config import Config, ConfigError
 from recbole_llm4msr.config.checks import check_outputs
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
+from recbole_llm4msr.data.feature_checks import warn_of_blanks
 from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import backbone_of, get_model
 from recbole_llm4msr.model.rare_ids import share_rare_rows
 from recbole_llm4msr.pipeline import report
+from recbole_llm4msr.pipeline.explanations import (
+    explaining_empty_data,
+    explaining_nan,
+    make_log_folder,
+)
 from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.pipeline.result_warnings import result_warnings
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
+from recbole_llm4msr.util.parent_watch import end_with_parent
 
 
 class PhaseTimes(dict):
@@ -73,8 +80,10 @@ def read_config(
 def load_dataset(config: Config) -> Dataset:
     """Seed, then read the whole data set; the first process of a host reads it first."""
     init_seed(config["seed"], config["reproducibility"])
-    with first_process_first(config):
-        return create_dataset(config)
+    with first_process_first(config), explaining_empty_data(config):
+        dataset = create_dataset(config)
+    warn_of_blanks(dataset)
+    return dataset
 
 
 def training_history(config: Config) -> TrainingHistory:
@@ -129,7 +138,7 @@ def train_and_test(
     """
     times = PhaseTimes() if times is None else times
     show = config["show_progress"] and not silent
-    with times("training"):
+    with times("training"), explaining_nan(config):
         score, valid_result = trainer.fit(
             data.train, data.valid, verbose=not silent, saved=saved, show_progress=show
         )
@@ -170,12 +179,17 @@ def run_experiment(
     with times("configuration"):
         config = read_config(model, dataset, config_file_list, config_dict, command_line)
         init_seed(config["seed"], config["reproducibility"])
-        # RecBole makes this folder too, but two of its processes would race for it.
-        Path("log", config["model"]).mkdir(parents=True, exist_ok=True)
+        make_log_folder(config["model"])
         init_logger(config)
+    getLogger().info(sys.argv if command_line is None else list(command_line))
+    getLogger().info(config)
+    with config.naming_places():
+        return _run(config, saved, queue, times)
+
+
+def _run(config: Config, saved: bool, queue: Any, times: PhaseTimes) -> dict[str, Any]:
+    """Run an experiment whose configuration has been read."""
     logger = getLogger()
-    logger.info(sys.argv if command_line is None else list(command_line))
-    logger.info(config)
     with times("data"):
         whole = load_dataset(config)
     logger.info(whole)
@@ -210,6 +224,7 @@ def run_experiment(
 
 def run_experiment_process(rank: int, *args: Any) -> None:
     """Run an experiment as process ``rank``; importing this makes our models known there."""
+    end_with_parent()
     *positional, options = args
     options["config_dict"] = {**(options.get("config_dict") or {}), "local_rank": rank}
     run_experiment(*positional, **options)

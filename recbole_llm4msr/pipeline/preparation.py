@@ -11,12 +11,16 @@ from recbole.data.interaction import Interaction
 from torch.utils.data import RandomSampler
 
 from recbole_llm4msr.data import MultiScenarioDataset
+from recbole_llm4msr.data.feature_checks import warn_of_large_values
 from recbole_llm4msr.data.loading.packed import PackedLoader, can_pack
 from recbole_llm4msr.data.loading.scenario_sampler import with_scenario_sampling
 from recbole_llm4msr.knowledge import prepare_knowledge
 from recbole_llm4msr.knowledge.vectors.features import attach_features
 from recbole_llm4msr.model import LLM4MSR, backbone_of
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
+
+#: Training rows; RecBole counts a model's operations on the second one.
+_LEAST_ROWS = 2
 
 
 def data_preparation(config, dataset: Dataset) -> tuple:
@@ -39,6 +43,12 @@ def data_preparation(config, dataset: Dataset) -> tuple:
             "its own; scenario_sampling balances scenarios for it"
         )
     train, *others = recbole.data.data_preparation(config, dataset)
+    if len(train.dataset) < _LEAST_ROWS:
+        raise ValueError(
+            f"eval_args: {len(train.dataset)} of the {len(dataset)} rows of "
+            f"{dataset.dataset_name} are training rows, and training needs {_LEAST_ROWS} or more"
+        )
+    warn_of_large_values(train.dataset)
     loaders = (with_scenario_sampling(config, train), *others)
     splits = [loader.dataset for loader in loaders]
     if config.uses_knowledge:

@@ -16,9 +16,9 @@ from recbole.data.dataset import Dataset
 from recbole.utils import EvaluatorType
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from recbole_llm4msr.util.atomic_write import atomic_write
+from recbole_llm4msr.util.fitted_table import fitted_tables
 
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "numpy", "pandas", "polars", "scikit-learn")
 
@@ -47,7 +47,7 @@ def write_outputs(
     phases: dict,
     warnings: Sequence[str] = (),
 ) -> None:
-    """Print the table (log the result of a model without scenarios), and write ``result_json``.
+    """Print the table (log the result of a model without scenarios too), write ``result_json``.
 
     Args:
         config: Configuration of the run.
@@ -58,11 +58,8 @@ def write_outputs(
         warnings: Sentences of :func:`~.result_warnings.result_warnings`.
     """
     training = TrainingSummary.of(trainer)
-    if config.multi_scenario:
-        print_table(config, test, result, phases, training, warnings)
-    else:
-        for sentence in warnings:
-            getLogger().warning(sentence)
+    print_table(config, test, result, phases, training, warnings)
+    if not config.multi_scenario:
         getLogger().info(f"best valid: {result['best_valid_result']}")
         getLogger().info(f"test result: {result['test_result']}")
     if config["result_json"]:
@@ -90,30 +87,39 @@ def print_table(
         warnings: Sentences that are printed above the table, a line each.
     """
     if config["eval_type"] == EvaluatorType.RANKING:
-        metrics, scenarios = list(result["test_result"] or ()), []
+        metrics, scenarios = list(result["test_result"] or result["best_valid_result"] or ()), []
     else:
         metrics = [metric.lower() for metric in config["metrics"]]
-        scenarios = dataset.scenario_tokens
-    table = Table(title=f"{config['model']} on {config['dataset']}", title_style="bold")
-    table.add_column("scenario", no_wrap=True)
-    for split in ("valid", "test"):
-        for metric in metrics:
-            table.add_column(f"{split}\n{metric}", justify="right", no_wrap=True)
-    for token in scenarios:
-        table.add_row(escape(token), *_cells(result, metrics, f"@{token}"))
+        # A model of RecBole's other kinds has RecBole's data set.
+        scenarios = getattr(dataset, "scenario_tokens", [])
+    headers = ["scenario", *(f"{split}\n{m}" for split in ("valid", "test") for m in metrics)]
+    rows = [[token, *_cells(result, metrics, f"@{token}")] for token in _sorted(scenarios)]
     if scenarios:
-        table.add_section()
-        table.add_row("mean", *_cells(result, metrics, "@mean"))
-    table.add_row("all rows", *_cells(result, metrics, ""), style="bold")
+        rows.append(["mean", *_cells(result, metrics, "@mean")])
+    rows.append(["all rows", *_cells(result, metrics, "")])
     console = Console(highlight=False)
     for sentence in warnings:
         console.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True)
-    console.print(table)
-    for token, name in zip(dataset.scenario_tokens, dataset.scenario_names, strict=True):
+    for table in fitted_tables(
+        f"{config['model']} on {config['dataset']}",
+        headers,
+        rows,
+        console.width,
+        bold=[len(rows) - 1],
+        section_before=len(scenarios) or None,
+    ):
+        console.print(table)
+    named = zip(dataset.scenario_tokens, dataset.scenario_names, strict=True) if scenarios else ()
+    for token, name in named:
         if name != token:
             console.print(escape(f"{token}: {name}"))
     seconds = ", ".join(f"{name} {value:.1f} s" for name, value in phases.items())
     console.print(f"epochs: {training.epochs}; {seconds}", soft_wrap=True)
+
+
+def _sorted(tokens: Sequence[str]) -> list[str]:
+    """Scenarios in the order of their ids, or by number where all tokens are numbers."""
+    return sorted(tokens, key=int) if all(t.isdecimal() for t in tokens) else list(tokens)
 
 
 def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]:

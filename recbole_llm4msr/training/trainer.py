@@ -1,14 +1,12 @@
-"""RecBole's trainer, with metrics per scenario and checkpoints written atomically."""
+"""RecBole's trainer, with metrics per scenario."""
 
 from __future__ import annotations
 
-import contextlib
 import math
 import os
 import shutil
 from collections.abc import Callable
 from functools import cache
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ from tqdm import tqdm
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.evaluation import MEAN, ScenarioCollector, ScenarioEvaluator, metric_key
+from recbole_llm4msr.model import LLM4MSR
+from recbole_llm4msr.training.checkpoint import CheckpointMixin
 from recbole_llm4msr.training.gradient_averaging import GradientAveraging
 from recbole_llm4msr.training.optim.hybrid import (
     HybridOptimizer,
@@ -31,11 +31,10 @@ from recbole_llm4msr.training.optim.hybrid import (
     hybrid,
     make_tables_sparse,
 )
-from recbole_llm4msr.util.atomic_write import atomic_write
-from recbole_llm4msr.util.collectives import of_first_process
+from recbole_llm4msr.training.optim.meta_weight_decay import decay_before_steps
 
 
-class ScenarioTrainerMixin:
+class ScenarioTrainerMixin(CheckpointMixin):
     """Mixin for RecBole trainers: metrics per scenario, atomic checkpoints, sparse tables.
 
     Ranking metrics are RecBole's, over all rows.
@@ -43,8 +42,6 @@ class ScenarioTrainerMixin:
 
     def __init__(self, config, model: torch.nn.Module) -> None:
         super().__init__(config, model)
-        self._proposed_file = self.saved_model_file  # None once a name has been claimed
-        self.distributed = not config["single_spec"]
         self.valid_metric = metric_key(config["valid_metric"])  # RecBole's keys are lower case
         self.valid_curve: list[float] = []  # valid_metric at each evaluation while training
         if config["torch_compile"]:
@@ -66,27 +63,7 @@ class ScenarioTrainerMixin:
                 raise ValueError(
                     f"valid_metric: there is no scenario {scenario!r}, only {', '.join(known)}"
                 )
-        saved = kwargs.get("saved", args[2] if len(args) > 2 else True)
-        if saved:
-            self._claim_file()
-        try:
-            return super().fit(train_data, *args, **kwargs)
-        finally:
-            if saved:
-                _remove_if_empty(Path(self.saved_model_file))
-
-    def _claim_file(self) -> None:
-        """Create the checkpoint's file, empty, under a name that no other run has.
-
-        RecBole's name holds the second, which two runs can share; each would then read the other's
-        best model.
-        """
-        if self.saved_model_file == self._proposed_file:
-            path = Path(self.saved_model_file)
-            if not self.distributed or torch.distributed.get_rank() == 0:
-                path = _create_unused(path)
-            self.saved_model_file = str(of_first_process(path) if self.distributed else path)
-        self._proposed_file = None
+        return super().fit(train_data, *args, **kwargs)
 
     def _build_optimizer(self, **kwargs: Any) -> Optimizer | HybridOptimizer:
         """RecBole's optimiser; with sparse tables, a second optimiser for these."""
@@ -99,16 +76,22 @@ class ScenarioTrainerMixin:
                 "sparse"
             )
         if not tables:
-            return self._fused(super()._build_optimizer(**kwargs))
+            return self._dense(super()._build_optimizer(**kwargs))
         if self.weight_decay:
             self.logger.warning("weight_decay does not apply to the embeddings: they are sparse.")
         sparse = {id(table.weight) for table in tables}
         rest = [p for p in self.model.parameters() if id(p) not in sparse]
-        dense = self._fused(super()._build_optimizer(params=rest, **kwargs))
+        dense = self._dense(super()._build_optimizer(params=rest, **kwargs))
         return hybrid(dense, tables, choice, rate or self.learning_rate)
 
-    def _fused(self, optimizer: Optimizer) -> Optimizer:
-        return fuse(optimizer, self.device) if self.config["fused_optimizer"] else optimizer
+    def _dense(self, optimizer: Optimizer) -> Optimizer:
+        """Apply the options of the optimiser of dense parameters."""
+        if self.config["fused_optimizer"]:
+            optimizer = fuse(optimizer, self.device)
+        decay = self.config["meta_weight_decay"]
+        if decay and isinstance(self.model, LLM4MSR):
+            decay_before_steps(optimizer, self.model.meta_parameters(), decay)
+        return optimizer
 
     def _embedding_optimizer(self) -> str:
         """The option; ``auto`` means ``dense`` where sparse tables would change the results."""
@@ -209,24 +192,6 @@ class ScenarioTrainerMixin:
         # A plain float, so that the checkpoint holds no numpy object.
         return float(score), result
 
-    def _save_checkpoint(self, epoch: int, verbose: bool = True, **kwargs: Any) -> None:
-        """Write RecBole's checkpoint atomically.
-
-        It holds the configuration (see :mod:`recbole_llm4msr.compat.checkpoint`), the weights, with
-        a fingerprint in the place of the knowledge vectors, the optimiser's state, the epoch and
-        the best validation score.
-        """
-        has_name = "saved_model_file" in kwargs
-        if self._proposed_file is not None and not (has_name or self.distributed):
-            self._claim_file()
-        path = kwargs.pop("saved_model_file", self.saved_model_file)
-        with atomic_write(path) as temporary:  # RecBole writes in rank 0 only
-            super()._save_checkpoint(epoch, verbose=False, saved_model_file=temporary, **kwargs)
-        if self.distributed:  # no process reads the file before it is complete
-            torch.distributed.barrier()
-        if verbose:
-            self.logger.info("Saving current: %s", path)
-
     def resume_checkpoint(self, resume_file: str | Path) -> None:
         """Resume RecBole's way, after the file has been checked.
 
@@ -252,41 +217,26 @@ def compiled(forward: Callable, device: torch.device) -> Callable:
     return torch.compile(forward, dynamic=True)
 
 
-def _create_unused(path: Path) -> Path:
-    """Create an empty file under this name, or with the first number behind it that is unused."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for name in chain([path], (path.with_stem(f"{path.stem}-{i}") for i in count(2))):
-        try:
-            name.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return name
-    raise AssertionError("the names have no end")
-
-
-def _remove_if_empty(path: Path) -> None:
-    """Remove the file of a training that never saved a model."""
-    with contextlib.suppress(FileNotFoundError):
-        if not path.stat().st_size:
-            path.unlink()
-
-
 class MultiScenarioTrainer(ScenarioTrainerMixin, Trainer, GradientAveraging):
     """The trainer of every multi-scenario model."""
 
 
 @cache
-def _with_scenarios(trainer: type[Trainer]) -> type[Trainer]:
-    """RecBole's trainer class of a model, with metrics per scenario."""
-    if trainer is Trainer:
+def _extended(trainer: type[Trainer], with_scenarios: bool) -> type[Trainer]:
+    """RecBole's trainer class of a model with our checkpoints, and metrics per scenario."""
+    if with_scenarios and trainer is Trainer:
         return MultiScenarioTrainer
-    bases = (ScenarioTrainerMixin, trainer, GradientAveraging)
-    return type(trainer.__name__, bases, {"__module__": __name__})
+    ours = (ScenarioTrainerMixin,) if with_scenarios else (CheckpointMixin,)
+    averaging = (GradientAveraging,) if with_scenarios else ()
+    return type(trainer.__name__, (*ours, trainer, *averaging), {"__module__": __name__})
 
 
 def get_trainer(model_type: ModelType, model_name: str) -> type[Trainer]:
-    """The trainer class of a model: RecBole's choice, with metrics per scenario for CTR models."""
+    """The trainer class of a model: RecBole's choice, with our checkpoints.
+
+    For CTR models it has metrics per scenario. RecBole's tree models are left to RecBole.
+    """
     trainer = recbole.utils.get_trainer(model_type, model_name)
-    if model_type != ModelType.CONTEXT or issubclass(trainer, ScenarioTrainerMixin):
+    if issubclass(trainer, CheckpointMixin) or not issubclass(trainer, Trainer):
         return trainer
-    return _with_scenarios(trainer)
+    return _extended(trainer, model_type == ModelType.CONTEXT)

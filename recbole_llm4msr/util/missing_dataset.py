@@ -14,6 +14,16 @@ def missing_dataset(name: str, folder: Path) -> FileNotFoundError:
         folder: The folder that does not exist; its neighbours are listed.
     """
     parent = folder.parent
+    if len(Path(name).parts) == 1 and (parent / f"{name}.inter").is_file():
+        return FileNotFoundError(
+            f"dataset: {name}.inter lies in {parent} itself; set --data_path to the folder above, "
+            f"--data_path={parent.parent}"
+        )
+    if len(Path(name).parts) > 1:
+        return FileNotFoundError(
+            f"dataset: {name!r} is a path, and a data set is a name; write "
+            f"--data_path={Path(name).parent} --dataset={Path(name).name}"
+        )
     existing = sorted({file.parent.name for file in parent.glob("*/*.inter")})
     near = difflib.get_close_matches(name, [*existing, "ml-100k"], n=1)
     return FileNotFoundError(

@@ -77,7 +77,7 @@ def test_times_are_exact_and_excluded_from_batches(toy, tmp_path) -> None:
 def test_without_labels_every_row_is_positive(toy, tmp_path, capsys) -> None:
     """RecBole's negative sampling, evaluated as a ranking."""
     drawn = {"distribution": "uniform", "sample_num": 1, "alpha": 1.0}
-    ranked = {"split": {"RS": [8, 1, 1]}, "order": "RO", "group_by": None, "mode": "uni5"}
+    ranked = {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "RO", "group_by": None, "mode": "uni5"}
     settings = toy_settings(
         tmp_path, epochs=1, load_col={"inter": ["user_id", "item_id", "scenario", "timestamp"]},
         numerical_features=[], eval_args=ranked, metrics=["Recall"], valid_metric="Recall@3",

@@ -130,25 +130,25 @@ for name in ("GatedDNN", "LLM4MSR_GatedDNN"):
 
 @pytest.fixture
 def package(tmp_path) -> Path:
-    """The page's files in a folder for packages, installed as pip would have done it."""
-    site, files = tmp_path / "site", files_in_the_document()
-    setup = files.pop("setup.cfg")
-    for name, text in files.items():
-        (site / name).parent.mkdir(parents=True, exist_ok=True)
-        (site / name).write_text(text)
-    (site / "gated_dnn" / "__init__.py").write_text("")
-    info = site / "gated_dnn-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: gated-dnn\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        setup.replace("[options.entry_points]\n", "")
-        .replace("recbole_llm4msr.backbones =", "[recbole_llm4msr.backbones]")
-        .replace("    ", "")
+    """The page's files, written into an empty folder and installed by pip into another."""
+    source, site = tmp_path / "source", tmp_path / "site"
+    for name, text in files_in_the_document().items():
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    installed = subprocess.run(
+        [*pip, "--no-index", "--disable-pip-version-check", f"--target={site}", str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
+    assert installed.returncode == 0, installed.stderr[-3000:]
     return site
 
 
-def run_script(script: str, site: Path, *arguments: Path) -> str:
+def run_script(
+    script: str, site: Path, *arguments: Path | str, with_errors: bool = False, code: int = 0
+) -> str:
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), *filter(None, sys.path)])},
@@ -157,8 +157,8 @@ def run_script(script: str, site: Path, *arguments: Path) -> str:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout
+    assert done.returncode == code, done.stderr[-3000:]
+    return done.stdout + (done.stderr if with_errors else "")
 
 
 def test_a_package_brings_the_backbone_of_the_document(package, tmp_path):
@@ -167,6 +167,36 @@ def test_a_package_brings_the_backbone_of_the_document(package, tmp_path):
     said = run_script(SCRIPT, package, tmp_path / "data", tmp_path / "saved")
     for name in ("GatedDNN", "LLM4MSR_GatedDNN"):
         assert f"{name} ['logloss', 'logloss@mean', 'logloss@s0'" in said
+
+
+COMMANDS = """
+import sys
+from recbole_llm4msr.__main__ import main
+main(sys.argv[2:] + ["--dataset=brought", "--data_path=" + sys.argv[1]])
+"""
+
+
+def test_the_commands_know_the_options_of_a_brought_backbone(package, tmp_path):
+    """They are read, not called unknown, and checked like those of this package."""
+    write_dataset(tmp_path / "data", "brought", 3, only_ids=True)
+    settings = ["--epochs=1", "--use_gpu=False", "--metrics=['LogLoss']", "--valid_metric=LogLoss"]
+    settings += ["--eval_args={order: RO}", "--load_col=None", "--TIME_FIELD=None"]
+    given = [package, tmp_path / "data", "--model=GatedDNN", "--gated_hidden_size=[6]", *settings]
+    said = run_script(COMMANDS, *given, with_errors=True)
+    assert "out_features=6" in said
+    assert "not an option" not in said
+    wrong = [tmp_path / "data", "--model=GatedDNN", "--gated_hidden_size=wide"]
+    said = run_script(COMMANDS, package, *wrong, with_errors=True, code=1)
+    assert "gated_hidden_size (command line): 'wide' is not a list of whole numbers" in said
+    study = """
+from recbole_llm4msr.evaluation.benchmark.plan import study_from_options
+settings = {"gated_hidden_size": [6]}
+study = study_from_options(dataset="brought", models=["GatedDNN", "STAR"], settings=settings)
+print(study.settings)
+"""
+    said = run_script(study, package, with_errors=True)
+    assert "{'gated_hidden_size': [6]}" in said
+    assert "gated_hidden_size is not an option of STAR" in said
 
 
 IMPORTED_FIRST = """

@@ -2,7 +2,7 @@
 
 import json
 
-from recbole_llm4msr.training.trainer import _create_unused
+from recbole_llm4msr.training.checkpoint import _create_unused
 from tests.toy import toy_settings, write_toy
 
 RUN = """

@@ -15,6 +15,8 @@ import torch
 
 import recbole_llm4msr
 from recbole_llm4msr import load_data_and_model, quick_start, run
+from recbole_llm4msr.pipeline import processes
+from recbole_llm4msr.pipeline.processes import check_processes
 from recbole_llm4msr.training.trainer import get_trainer
 from tests.toy import toy_settings
 
@@ -54,6 +56,35 @@ def free_port() -> int:
 def big_result(rank: int, model, dataset, files, options: dict) -> None:
     """Stand-in for the training of one process of :func:`run`, with a large result."""
     options["queue"].put({"text": "x" * 200_000})
+
+
+class Gpus:
+    """What a configuration says of the machine."""
+
+    def __init__(self, gpu_id: str) -> None:
+        self.settings = {"use_gpu": True, "gpu_id": gpu_id}
+
+    def __getitem__(self, key: str):
+        return self.settings[key]
+
+
+def test_there_is_a_gpu_for_each_process(monkeypatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    check_processes(2, Gpus("0,1"))
+    with pytest.raises(ValueError, match=r"gpu_id: 0 gives 1. .*--gpu_id=0,1 --nproc=2"):
+        check_processes(2, Gpus("0"))
+    with pytest.raises(ValueError, match="gives 4"):
+        check_processes(8, Gpus("0,1,2,3,4,5,6,7"), oversubscribe=True)
+
+
+def test_processes_share_cores_only_if_told_to(monkeypatch) -> None:
+    monkeypatch.setattr(processes, "_cores", lambda: 3)
+    config = {"use_gpu": False}
+    check_processes(3, config)
+    with pytest.raises(ValueError, match=r"--nproc=3 or less, or --oversubscribe=True"):
+        check_processes(4, config)
+    check_processes(4, config, oversubscribe=True)
 
 
 @pytest.mark.parametrize(
@@ -104,6 +135,17 @@ def test_a_result_may_be_larger_than_a_pipe(monkeypatch) -> None:
     monkeypatch.setattr(quick_start, "run_recboles", big_result)
     found = run("STAR", "toy", nproc=1, world_size=1)
     assert len(found["text"]) == 200_000
+
+
+def refusing(rank: int, model, dataset, files, options: dict) -> None:
+    """A process that cannot use the data."""
+    raise OSError("d.inter: there is no such file")
+
+
+def test_what_a_process_refuses_is_one_sentence_of_the_command(monkeypatch) -> None:
+    monkeypatch.setattr(quick_start, "run_recboles", refusing)
+    with pytest.raises(ValueError, match=r"^d\.inter: there is no such file$"):
+        run("STAR", "toy", nproc=1, world_size=1)
 
 
 def test_settings_reach_every_process_and_the_callers_dict_is_unchanged(toy, tmp_path) -> None:

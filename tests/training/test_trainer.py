@@ -9,6 +9,7 @@ from recbole.utils import ModelType, init_seed
 
 from recbole_llm4msr import CheckpointError, Config, create_dataset, data_preparation, get_trainer
 from recbole_llm4msr.compat import load_checkpoint
+from recbole_llm4msr.training.checkpoint import CheckpointMixin
 from recbole_llm4msr.training.trainer import MultiScenarioTrainer, ScenarioTrainerMixin
 from tests.toy import toy_settings
 
@@ -25,7 +26,9 @@ def make(tmp_path, model: str = "STAR", **more):
 def test_every_model_gets_a_trainer_that_reports_scenarios() -> None:
     assert get_trainer(ModelType.CONTEXT, "LLM4MSR_STAR") is MultiScenarioTrainer
     assert issubclass(get_trainer(ModelType.CONTEXT, "DeepFM"), (ScenarioTrainerMixin, Trainer))
-    assert get_trainer(ModelType.GENERAL, "BPR") is Trainer
+    general = get_trainer(ModelType.GENERAL, "BPR")
+    assert issubclass(general, (CheckpointMixin, Trainer))
+    assert not issubclass(general, ScenarioTrainerMixin)
 
 
 def test_training_resumes_where_it_stopped(toy, tmp_path) -> None:

@@ -35,6 +35,11 @@ LLM4MSR: dict[str, Option] = {
         "Width of the code that a meta network computes from knowledge.",
     ),
     "meta_dropout_prob": Option("float", "Dropout probability on that code."),
+    "meta_weight_decay": Option(
+        "float",
+        "Decoupled weight decay of the meta networks (AdamW): a step shrinks them by "
+        "learning_rate times this; the backbone has weight_decay.",
+    ),
     "item_meta_rank": Option(
         "int",
         "Width of the generated interaction of user and item knowledge.",

@@ -20,7 +20,7 @@ from recbole_llm4msr.evaluation.benchmark.plan import (
 )
 from recbole_llm4msr.evaluation.benchmark.report import (
     best_command,
-    summary_table,
+    summary_tables,
     trials_table,
     write_report,
 )
@@ -43,7 +43,7 @@ __all__ = [
     "read_study",
     "run_study",
     "study_from_options",
-    "summary_table",
+    "summary_tables",
     "trials_table",
     "write_report",
 ]

@@ -13,6 +13,7 @@ import torch
 from recbole.data.interaction import Interaction
 from recbole.model.abstract_recommender import AbstractRecommender
 from recbole.utils import InputType, ModelType
+from torch import nn
 
 from recbole_llm4msr.model.base import MultiScenarioRecommender, no_logits
 from recbole_llm4msr.model.layers.groups import ScenarioGroups
@@ -120,6 +121,10 @@ class LLM4MSR(AbstractRecommender):
                 rank=config["item_meta_rank"],
                 dropout=config["meta_dropout_prob"],
             )
+
+    def meta_parameters(self) -> list[nn.Parameter]:
+        """Parameters of the meta networks: all but the backbone's."""
+        return [p for name, p in self.named_parameters() if not name.startswith("backbone.")]
 
     def knowledge_index(self, interaction: Interaction) -> torch.Tensor:
         """Index of every row's user vector, shape ``(B,)``: the row's field, else its user id."""

@@ -17,6 +17,10 @@ from recbole_llm4msr.evaluation.benchmark.execution.code_version import (
 )
 from recbole_llm4msr.evaluation.benchmark.execution.jobs import Job, JobError, recorded_settings
 from recbole_llm4msr.evaluation.benchmark.execution.records import Run
+from recbole_llm4msr.util.parent_watch import with_parent_watch
+
+#: Folder of the checkpoints of running jobs, in the folder of a benchmark.
+SCRATCH = "scratch"
 
 
 def execute(job: Job, folder: Path, processes: list[subprocess.Popen], threads: int) -> Run:
@@ -35,22 +39,25 @@ def execute(job: Job, folder: Path, processes: list[subprocess.Popen], threads: 
         JobError: It ended without a result; the message has the last lines of its output.
     """
     folder = folder.resolve()
-    scratch = folder / "scratch" / job.key
+    scratch = folder / SCRATCH / f"{job.key}-{os.getpid()}"
     result_file = scratch / "result.json"
     predictions = folder / "predictions" / f"{job.key}.parquet"
     log = folder / "logs" / f"{job.key}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     environment = {"OMP_NUM_THREADS": str(threads), **os.environ, "PYTHONPATH": _search_path()}
+    environment = with_parent_watch(environment)  # it ends with this process, killed or not
     try:
         with log.open("w", encoding="utf-8") as output:
             process = subprocess.Popen(
                 _command(job, scratch, result_file, predictions),
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=output,
                 env=environment,
             )
             processes.append(process)
-            process.wait()
+            with process:  # closes the pipe, too
+                process.wait()
             processes.remove(process)
         if process.returncode or not result_file.is_file():
             tail = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from recbole_llm4msr.evaluation.benchmark.execution.execute import SCRATCH
 from recbole_llm4msr.evaluation.benchmark.plan import StudyError
 
 
@@ -20,9 +22,12 @@ def lock_folder(folder: Path) -> Iterator[None]:
     The operating system releases the lock when the process ends, however it ends.
 
     Raises:
-        StudyError: Another benchmark has locked the folder.
+        StudyError: Another benchmark has locked the folder, or it cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StudyError(f"--output: {folder} is not a folder to write to: {error}") from error
     handler = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         try:
@@ -33,6 +38,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
                 "another --output"
             ) from error
         with lock:
+            # What a killed benchmark left; its processes have ended with it.
+            shutil.rmtree(folder / SCRATCH, ignore_errors=True)
             yield
     finally:
         signal.signal(signal.SIGTERM, handler)

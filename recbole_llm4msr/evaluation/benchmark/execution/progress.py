@@ -85,7 +85,13 @@ class Board:
         """Return the table of the runs so far."""
         table = Table(caption=f"{self.done} of {self.total} runs; {self.time_left()}")
         for name in ("run", "trials", "seeds", "valid AUC", "test AUC", "s a run", "now"):
-            table.add_column(name, justify="left" if name in ("run", "now") else "right")
+            is_name = name in ("run", "now")
+            table.add_column(
+                name,
+                justify="left" if is_name else "right",
+                no_wrap=not is_name,  # at a small width names are cut, numbers are not
+                overflow="ellipsis",
+            )
         for label in dict.fromkeys([*self.runs, *self.running]):
             trials, finals = (self.runs[label][phase] for phase in ("trial", "final"))
             shown = finals or trials

@@ -123,7 +123,8 @@ class SeededTuning(HyperTuning):
         score = self._score(runs[0]) if runs else None
         if score is None:  # a point that cannot be trained does not end the search
             return {"status": hyperopt.STATUS_FAIL}
-        self.runs += runs
+        if runs[0] not in self.runs:  # a point that is drawn twice is one trial
+            self.runs += runs
         return {"loss": -score, "status": hyperopt.STATUS_OK}
 
     def _score(self, run: Run) -> float | None:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from logging import getLogger
 from typing import Any
 
-from recbole_llm4msr.config.keys import keys_of, unknown_keys
+from recbole_llm4msr.config.keys import unknown_keys
 from recbole_llm4msr.evaluation.benchmark.plan.checks import (
     StudyError,
     check_settings,
     check_space,
+    keys_for,
     valid_metric,
 )
 from recbole_llm4msr.model import get_model
@@ -38,6 +41,18 @@ class Entry:
     baseline: str | None = None
     tuned_as: str | None = None
     space: Mapping[str, list] = field(default_factory=dict)
+
+    @contextmanager
+    def named_in_errors(self) -> Iterator[None]:
+        """Put the label before the errors of this block.
+
+        Raises:
+            StudyError: There was one, or the model's library is not installed.
+        """
+        try:
+            yield
+        except (ValueError, ImportError) as error:
+            raise StudyError(f"{self.label}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -83,15 +98,32 @@ class Study:
             raise StudyError(f"tune: {self.tune!r} is not a number of trials")
         if self.tune and not self.space:
             raise StudyError("tune: nothing to search; give `space`, values by key")
-        check_settings(self.settings)
-        check_space(self.space)
         for entry in self.entries:
-            try:
+            with entry.named_in_errors():
                 get_model(entry.model)
+        models = [entry.model for entry in self.entries]
+        check_settings(self.settings, models=models)
+        check_space(self.space, models=models)
+        for entry in self.entries:
+            with entry.named_in_errors():
                 check_settings(entry.settings, entry.model)
                 check_space(entry.space, entry.model)
-            except (ValueError, ImportError) as error:  # or the model's library is not installed
-                raise StudyError(f"{entry.label}: {error}") from error
+        self._report_unread_settings()
+
+    def _report_unread_settings(self) -> None:
+        """Refuse settings of all runs that no model has; name the models that lack one.
+
+        Raises:
+            StudyError: No model of the study has a setting.
+        """
+        if self.settings.get("allow_unknown_keys"):
+            return
+        for key in self.settings:
+            lack = [e.label for e in self.entries if unknown_keys([key], keys_for(e.model))]
+            if len(lack) == len(self.entries):
+                raise StudyError(f"{key!r} is not an option of {' or '.join(lack)}")
+            if lack:
+                getLogger().warning("%s is not an option of %s", key, ", ".join(lack))
 
     @property
     def valid_metric(self) -> str:
@@ -104,7 +136,7 @@ class Study:
 
     def space_of(self, entry: Entry) -> Mapping[str, list]:
         """Return the search space of an entry, without keys that its model does not read."""
-        unread = unknown_keys(self.space, keys_of(entry.model))
+        unread = unknown_keys(self.space, keys_for(entry.model))
         return entry.space or {
             key: values for key, values in self.space.items() if key not in unread
         }

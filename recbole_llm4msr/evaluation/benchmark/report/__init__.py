@@ -3,8 +3,8 @@
 from recbole_llm4msr.evaluation.benchmark.report.files import write_report
 from recbole_llm4msr.evaluation.benchmark.report.terminal import (
     best_command,
-    summary_table,
+    summary_tables,
     trials_table,
 )
 
-__all__ = ["best_command", "summary_table", "trials_table", "write_report"]
+__all__ = ["best_command", "summary_tables", "trials_table", "write_report"]

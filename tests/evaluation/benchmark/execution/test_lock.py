@@ -53,3 +53,20 @@ def test_a_killed_benchmark_leaves_no_lock(tmp_path) -> None:
         process.kill()
     with lock_folder(tmp_path):
         pass
+
+
+def test_what_a_killed_benchmark_left_is_removed(tmp_path) -> None:
+    left = tmp_path / "r" / "scratch" / "STAR-2020-0123-77"
+    left.mkdir(parents=True)
+    (left / "model.pth").write_text("")
+    with lock_folder(tmp_path / "r"):
+        assert not left.parent.exists()
+
+
+def test_an_output_that_is_a_file_is_told(tmp_path) -> None:
+    (tmp_path / "r").write_text("")
+    with (
+        pytest.raises(StudyError, match="--output: .*r is not a folder to write to"),
+        lock_folder(tmp_path / "r"),
+    ):
+        pass

@@ -66,9 +66,7 @@ def audit(
 def _table(result: Audit) -> Table:
     title = f"{result.dataset}, {result.knowledge}, knowledge_folds: {result.chosen}"
     sample = f"labels permuted in a sample of {result.users:,} users with {result.rows:,} rows"
-    table = Table(
-        title=escape(title), caption=f"AUC ± standard error within users; {sample}", show_lines=True
-    )
+    table = Table(title=escape(title), caption=f"AUC ± standard error within users; {sample}")
     one, other = result.folds
     for name in ("check", f"{one} fold", f"{other} folds", "verdict", "remark"):
         table.add_column(name, overflow="fold")

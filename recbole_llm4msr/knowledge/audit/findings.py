@@ -111,10 +111,7 @@ def _judged(
     if not exceeds(estimate):
         return OK, ""
     if probe == COUNT:  # no vector is read: it is the bound that follows from leaving rows out
-        return (
-            NOTE,
-            "what no vector shows by itself, but folds cannot hide from a model that counts",
-        )
+        return NOTE, "no vector shows it by itself; folds cannot hide it from a model that counts"
     if chosen == 1:
         return LEAK, "a row's own item is in its user's prompt: set knowledge_folds: 5"
     if count is not None and not exceeds(estimate, count.auc):

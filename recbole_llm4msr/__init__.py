@@ -3,6 +3,7 @@
 Importing this package lets RecBole 1.2.1 run on current libraries and registers the models with
 RecBole: ``recbole.utils.get_model("LLM4MSR_STAR")`` and ``recbole.quick_start`` find them. RecBole
 and torch themselves are imported when the first of them, or of the names below, is asked for.
+:mod:`recbole_llm4msr.serving`, which uses exported models, needs neither.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from recbole_llm4msr.pipeline import activation
-from recbole_llm4msr.util import requirement
 
 if TYPE_CHECKING:
     from recbole_llm4msr.compat import CheckpointError
@@ -62,7 +62,6 @@ _MODULES = {
     "run": "quick_start",
 }
 
-requirement.check_recbole()
 activation.watch()
 
 

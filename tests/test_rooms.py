@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "training": {"evaluation", "knowledge", "model", "data", "compat", "util"},
 }
 MAY_IMPORT["pipeline"] = set(MAY_IMPORT)
+MAY_IMPORT["serving"] = set(MAY_IMPORT)
 MAY_IMPORT["cli"] = set(MAY_IMPORT)
 
 #: Modules that lie beside the rooms and count as part of one: `quick_start` is public by this name.
@@ -95,6 +96,13 @@ def test_rooms_import_only_rooms_below_them(imports) -> None:
         if room_of(name) not in MAY_IMPORT[room_of(module)] | {room_of(module)}
     }
     assert not upward
+
+
+def test_exported_models_are_used_by_modules_that_need_no_recbole(imports) -> None:
+    used = {m for m in imports if room_of(m) == "serving" and ".export" not in m}
+    names = {name for module in used for name in imports[module]}
+    assert used and {room_of(name) for name in names} == {"serving", "util"}
+    assert not [name for name in names if ".export" in name]
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from recbole_llm4msr.util.parent_watch import end_with_parent
+from recbole_llm4msr.util.requirement import check_recbole
 
 _USAGE = """\
 Train and evaluate a multi-scenario model, with or without the knowledge of a language model.
@@ -38,7 +39,13 @@ _COMMANDS = {
     "benchmark": "models, seeds and tuning compared in one table, with tests of significance",
     "tune": "search a model's settings by validation score",
     "knowledge": "build, inspect, verify and export the knowledge of a language model",
+    "export": "a trained model as a folder that is used without RecBole and torch",
+    "predict": "score the rows of a file with an exported model",
+    "recommend": "the best items of users by an exported model",
 }
+
+#: Commands that run without RecBole.
+_WITHOUT_RECBOLE = {"predict", "recommend"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -48,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     traceback = "--traceback" in arguments
     if not (arguments and arguments[0] in _COMMANDS):  # those have options of their own
         arguments = [argument for argument in arguments if argument != "--traceback"]
+    if not arguments or arguments[0] not in _WITHOUT_RECBOLE:
+        check_recbole()
     try:
         _dispatch(arguments)
         sys.stdout.flush()
@@ -137,6 +146,12 @@ def _command(name: str, arguments: list[str]) -> None:
         from recbole_llm4msr.cli.knowledge import app
     elif name == "tune":
         from recbole_llm4msr.cli.benchmark import tune_app as app
+    elif name == "export":
+        from recbole_llm4msr.cli.export import app
+    elif name == "predict":
+        from recbole_llm4msr.cli.predict import app
+    elif name == "recommend":
+        from recbole_llm4msr.cli.recommend import app
     else:
         from recbole_llm4msr.cli.benchmark import benchmark_app as app
     app(arguments, prog_name=f"recbole-llm4msr {name}")

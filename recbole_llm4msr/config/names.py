@@ -1,4 +1,4 @@
-"""Which models there are, read from the names of files: nothing is imported."""
+"""Names of models and metrics, read from source files: nothing is imported."""
 
 from __future__ import annotations
 
@@ -39,6 +39,13 @@ def recboles_context_models() -> tuple[str, ...]:
     return tuple(
         name for file in files for name in _classes(file, _CLASS) if name.lower() == file.stem
     )
+
+
+@cache
+def metrics() -> tuple[str, ...]:
+    """RecBole's metrics in lower case: the classes of its module, in alphabetical order."""
+    file = Path(recbole.__file__).parent / "evaluator" / "metrics.py"
+    return tuple(sorted(name.lower() for name in _classes(file, _CLASS)))
 
 
 def check_model(name: str) -> None:

@@ -32,6 +32,12 @@ class WrittenSettings(WrittenPlaces):
         super().__init__()
         self._command_line = None if command_line is None else list(command_line)
 
+    def _build_yaml_loader(self) -> type[yaml.SafeLoader]:
+        """RecBole's loader, which reads ``1e-3`` as a number, without tags of Python objects."""
+        theirs = super()._build_yaml_loader()
+        resolvers = {"yaml_implicit_resolvers": theirs.yaml_implicit_resolvers}
+        return type("SettingsLoader", (yaml.SafeLoader,), resolvers)
+
     def _load_config_files(self, file_list: list[str] | None) -> dict[str, Any]:
         filled = []  # RecBole fails on a file that says nothing
         for file in file_list or []:

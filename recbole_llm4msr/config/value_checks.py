@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from recbole_llm4msr.config import names
+from recbole_llm4msr.config.keys import unknown_keys
 from recbole_llm4msr.config.schema import Option
 from recbole_llm4msr.config.schema.bounds import bounds_error
 from recbole_llm4msr.config.schema.intervals import interval_error
@@ -52,7 +54,31 @@ def value_error(
     wanted = interval_error(key, value)
     if wanted:
         return f"{start}{value!r} {wanted}"
-    return _choice_error(key, value, start)
+    return _metric_error(key, value, start) or _choice_error(key, value, start)
+
+
+def _metric_error(key: str, value: Any, start: str) -> str | None:
+    if key not in ("metrics", "valid_metric"):
+        return None
+    written = value if isinstance(value, list) else [value]
+    if key == "valid_metric":
+        if not isinstance(value, str) or not all(value.split("@")):
+            form = "is not the name of one metric, as AUC, auc@<scenario> or NDCG@10"
+            return f"{start}{value!r} {form}"
+        written = [value.partition("@")[0]]
+    for metric in map(str.lower, map(str, written)):
+        if metric in names.metrics():
+            continue
+        name, _, k = metric.partition("@")
+        near = unknown_keys([metric], names.metrics())[metric]
+        hint = f"did you mean {near}? " if near else ""
+        if name in names.metrics() and k.isdigit():
+            hint = f"write {name.upper()}, and {k} into topk: [{k}]. "
+        return (
+            f"{start}there is no metric {metric!r}; {hint}A list is written as "
+            f"['AUC', 'LogLoss']; there are {', '.join(names.metrics())}"
+        )
+    return None
 
 
 def _bucket_error(key: str, value: Any) -> str | None:

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from importlib.metadata import version
 from logging import getLogger
 from pathlib import Path
@@ -56,6 +57,9 @@ class DatasetCache:
         self.config = config
         folder = companion_folder(config["data_path"], config["dataset"], "cache")
         self.folder = folder / self._key(trained)
+        #: Where a cache may lie: a read-only data folder may hold one.
+        beside = Path(config["data_path"], "cache", self.folder.name)
+        self._places = list(dict.fromkeys((beside, self.folder)))
 
     def _key(self, trained: VocabularyState | None) -> str:
         digest = hashlib.sha256(f"{_FORMAT} {version('recbole')} {version('numpy')}".encode())
@@ -147,34 +151,29 @@ class DatasetCache:
 
     # -- reading -----------------------------------------------------------------------------------
 
-    def restore(self, dataset) -> bool:
-        """Fill a data set from the cache; ``False`` if there is none or it is damaged."""
-        if not (self.folder / "state.json").is_file():
-            return False
+    def restore(self, dataset) -> Path | None:
+        """Fill a data set from the cache; return its folder, ``None`` without a valid one."""
+        for folder in self._places:
+            if (folder / "state.json").is_file() and self._restore_from(folder, dataset):
+                return folder
+        return None
+
+    def _restore_from(self, folder: Path, dataset) -> bool:
         try:
-            state = self._verified_state()
+            state = _verified_state(folder)
             feats = {
-                name: self._read_feat(name, columns) for name, columns in state["columns"].items()
+                name: _read_feat(folder, name, columns)
+                for name, columns in state["columns"].items()
             }
-            tokens = {
-                field: self._read(f"tokens.{field}.npy") for field in set(state["tokens"].values())
-            }
+            tokens = {f: _read(folder, f"tokens.{f}.npy") for f in set(state["tokens"].values())}
         except (OSError, ValueError, KeyError) as error:
-            getLogger().warning("%s is damaged and is made anew: %s", self.folder, error)
-            shutil.rmtree(self.folder, ignore_errors=True)
+            getLogger().warning("%s is damaged and is made anew: %s", folder, error)
+            shutil.rmtree(folder, ignore_errors=True)
             return False
         self._fill(dataset, state, feats, tokens)
-        os.utime(self.folder / "state.json")  # the time of last use
+        with suppress(OSError):  # read-only
+            os.utime(folder / "state.json")  # the time of last use
         return True
-
-    def _verified_state(self) -> dict[str, Any]:
-        """Return the content of ``state.json`` after comparing the checksum of every file."""
-        text = (self.folder / "state.json").read_text(encoding="utf-8")
-        state = verify_checksum(json.loads(text))
-        for name, checksum in state["checksums"].items():
-            if file_checksum(self.folder / name) != checksum:
-                raise ValueError(f"{name} does not match its checksum")
-        return state
 
     @staticmethod
     def _fill(dataset, state: dict[str, Any], feats: dict, tokens: dict[str, np.ndarray]) -> None:
@@ -200,19 +199,31 @@ class DatasetCache:
         if state["sizes"] is not None:
             dataset.file_size_list = state["sizes"]
 
-    def _read(self, name: str) -> np.ndarray:
-        # Mapped copy-on-write: a change to a column does not reach the file.
-        return np.load(self.folder / name, mmap_mode="c", allow_pickle=False)
 
-    def _read_feat(self, name: str, columns: dict[str, bool]) -> pd.DataFrame:
-        return pd.DataFrame(
-            {field: self._read_column(f"{name}.{field}", rag) for field, rag in columns.items()},
-            copy=False,  # the columns stay the mapped files
-        )
+def _verified_state(folder: Path) -> dict[str, Any]:
+    """Return the content of ``state.json`` after comparing the checksum of every file."""
+    state = verify_checksum(json.loads((folder / "state.json").read_text(encoding="utf-8")))
+    for name, checksum in state["checksums"].items():
+        if file_checksum(folder / name) != checksum:
+            raise ValueError(f"{name} does not match its checksum")
+    return state
 
-    def _read_column(self, name: str, ragged: bool) -> np.ndarray | list[np.ndarray]:
-        values = self._read(f"{name}.npy")
-        if not ragged:
-            return values
-        ends = np.cumsum(self._read(f"{name}.lengths.npy"))
-        return np.split(np.asarray(values), ends[:-1])
+
+def _read(folder: Path, name: str) -> np.ndarray:
+    # Mapped copy-on-write: a change to a column does not reach the file.
+    return np.load(folder / name, mmap_mode="c", allow_pickle=False)
+
+
+def _read_feat(folder: Path, name: str, columns: dict[str, bool]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {field: _read_column(folder, f"{name}.{field}", rag) for field, rag in columns.items()},
+        copy=False,  # the columns stay the mapped files
+    )
+
+
+def _read_column(folder: Path, name: str, ragged: bool) -> np.ndarray | list[np.ndarray]:
+    values = _read(folder, f"{name}.npy")
+    if not ragged:
+        return values
+    ends = np.cumsum(_read(folder, f"{name}.lengths.npy"))
+    return np.split(np.asarray(values), ends[:-1])

@@ -54,8 +54,9 @@ class MultiScenarioDataset(TrainedDataset):
         self._get_preset()
         self._get_field_from_config()
         cache = DatasetCache(self.config, self.trained)
-        if cache.restore(self):
-            self.logger.info(f"The processed data set is read from {cache.folder}")
+        folder = cache.restore(self)
+        if folder is not None:
+            self.logger.info(f"The processed data set is read from {folder}")
             return
         super()._from_scratch()
         cache.store(self)

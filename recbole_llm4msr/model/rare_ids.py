@@ -64,7 +64,7 @@ def share_rare_rows(model: ContextRecommender, config, dataset: Dataset) -> None
     for field, n_ids in zip(model.token_field_names, model.token_field_dims, strict=True):
         row_of = np.arange(n_ids)
         if field in limits:
-            is_frequent = _counts(dataset, field, n_ids)[1:] >= limits[field]
+            is_frequent = count_rows(dataset, field, n_ids)[1:] >= limits[field]
             row_of = np.r_[
                 _PADDING, np.where(is_frequent, _SHARED + np.cumsum(is_frequent), _SHARED)
             ]
@@ -141,7 +141,7 @@ def _limits(config, fields: list[str]) -> dict[str, int]:
     return given
 
 
-def _counts(dataset: Dataset, field: str, n_ids: int) -> np.ndarray:
+def count_rows(dataset: Dataset, field: str, n_ids: int) -> np.ndarray:
     """Number of training rows of every id of a field, shape ``(n_ids,)``."""
     source = dataset.field2source[field]
     sides = {

@@ -14,9 +14,11 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from recbole_llm4msr.util.requirement import check_recbole
+
 _HERE = "recbole_llm4msr"
 
-#: Modules of this package that use only the yaml files of RecBole.
+#: Modules of this package that use only the yaml files of RecBole, or nothing of it.
 _LIGHT = frozenset(
     f"{_HERE}.{name}"
     for name in (
@@ -24,8 +26,11 @@ _LIGHT = frozenset(
         "cli",
         "cli.benchmark",
         "cli.errors",
+        "cli.export",
         "cli.knowledge",
         "cli.main",
+        "cli.predict",
+        "cli.recommend",
         "config",
         "config.command_line",
         "config.early",
@@ -45,10 +50,27 @@ _LIGHT = frozenset(
         "properties",
         "pipeline",
         "pipeline.activation",
+        "serving",
+        "serving.arrays",
+        "serving.artefact",
+        "serving.errors",
+        "serving.fields",
+        "serving.graphs",
+        "serving.manifest",
+        "serving.predict_file",
+        "serving.recommend",
+        "serving.row_files",
+        "serving.rows",
+        "serving.scorer",
+        "serving.text_rows",
+        "serving.vocabulary",
         "util",
+        "util.atomic_write",
+        "util.checksum",
         "util.missing_dataset",
         "util.parent_watch",
         "util.requirement",
+        "util.staging",
     )
 )
 
@@ -101,9 +123,14 @@ def activated() -> bool:
 
 
 def activate() -> None:
-    """Import RecBole, apply the patches and register our models. Safe to call again."""
+    """Import RecBole, apply the patches and register our models. Safe to call again.
+
+    Raises:
+        ImportError: RecBole is not installed, or not in the version that this package needs.
+    """
     if activated():
         return
+    check_recbole()
     sys.meta_path.remove(_watch)
     try:
         compat = importlib.import_module(f"{_HERE}.compat")

@@ -41,11 +41,8 @@ def _fault() -> str | None:
 
 
 def _is_own_command() -> bool:
-    """Whether this is ``run_recbole.py``, ``recbole-llm4msr`` or ``python -m recbole_llm4msr``.
-
-    While Python looks for the module of ``-m``, ``sys.argv`` does not name it yet.
-    """
-    program = sys.argv[0] if sys.argv else ""
-    if program == "-m":
-        return "recbole_llm4msr" in sys.orig_argv or "recbole_llm4msr.__main__" in sys.orig_argv
-    return Path(program).stem in ("run_recbole", "recbole-llm4msr")
+    """Whether this is ``run_recbole.py``, ``recbole-llm4msr`` or ``python -m recbole_llm4msr``."""
+    program = Path(sys.argv[0] if sys.argv else "")
+    if program.name == "__main__.py":
+        return program.parent.name == "recbole_llm4msr"
+    return program.stem in ("run_recbole", "recbole-llm4msr")

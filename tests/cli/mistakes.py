@@ -121,9 +121,12 @@ REFUSED = {
     "interval of values": ("--val_interval={label: 1}", "has to be an interval"),
     "metric with topk": (
         "--metrics=['NDCG@10']",
-        r"metrics: .*write NDCG, and 10 into topk: \[10\]",
+        r"metrics \(command line\): .*write NDCG, and 10 into topk: \[10\]",
     ),
-    "valid_metric": ("--valid_metric=Foo", "valid_metric: there is no metric 'foo'"),
+    "valid_metric": (
+        "--valid_metric=Foo",
+        r"valid_metric \(command line\): there is no metric 'foo'",
+    ),
     "valid_metric without its scenario": ("--valid_metric=auc@", "not the name of one metric"),
     "valid_metric is a list": ("--valid_metric=['AUC']", "not the name of one metric"),
     "buckets": (

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from recbole.evaluator import metric_types
 
 import recbole_llm4msr
 from recbole_llm4msr.config import names
@@ -57,6 +58,11 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
         ["knowledge", "inspect", "--dataset=ml-100k", "--knowledge_siz=1"],
         ["knowledge", "list"],
         ["knowledge", "verify", "--store=none"],
+        ["export", "--help"],
+        ["export", "--model_file=none.pth", "--output=out"],
+        ["predict", "--help"],
+        ["predict", "--artefact=none"],
+        ["recommend", "--help"],
     ],
     ids=" ".join,
 )
@@ -140,6 +146,10 @@ def test_model_names_from_files_equal_the_registry() -> None:
         names.check_model(name)
 
 
+def test_metric_names_from_files_equal_recboles() -> None:
+    assert names.metrics() == tuple(sorted(metric_types))
+
+
 @pytest.mark.parametrize("name", ["STARR", "LLM4MSR_STARR", "x", "LLM4MSR_", "../x"])
 def test_unknown_model_error_is_the_same_before_and_after_imports(name: str) -> None:
     with pytest.raises(ValueError, match="there is no model") as early:
@@ -176,7 +186,9 @@ def test_option_error_is_the_same_before_and_after_imports(monkeypatch, model, o
     [
         [str(ROOT / "run_recbole.py"), "--help"],
         ["-m", "recbole_llm4msr", "--model=STAR"],
-        ["-c", "import recbole_llm4msr"],
+        ["-m", "recbole_llm4msr", "export", "--help"],
+        ["-c", "import recbole_llm4msr; recbole_llm4msr.run"],
+        ["-c", "import recbole_llm4msr.model"],
     ],
     ids=lambda arguments: arguments[-1],
 )

@@ -210,6 +210,15 @@ def test_configuration_file_that_is_missing_or_broken_is_named(tmp_path) -> None
         Config("STAR", "ml-100k", [str(tmp_path / "b.yaml")])
 
 
+def test_a_file_cannot_name_a_python_object(tmp_path) -> None:
+    (tmp_path / "b.yaml").write_text("learning_rate: 1e-2\nmlp_hidden_size: !!python/tuple [8]\n")
+    with pytest.raises(ConfigError, match=r"b\.yaml: not valid yaml: .*(?s:.)*python/tuple"):
+        Config("STAR", "ml-100k", [str(tmp_path / "b.yaml")])
+    (tmp_path / "b.yaml").write_text("learning_rate: 1e-2\nweight_decay: 1.e-3\n")
+    config = Config("STAR", "ml-100k", [str(tmp_path / "b.yaml")])
+    assert (config["learning_rate"], config["weight_decay"]) == (0.01, 0.001)
+
+
 def test_the_callers_dict_is_not_changed() -> None:
     settings = {"learning_rate": "0.01"}
     assert Config("STAR", "ml-100k", None, settings)["learning_rate"] == 0.01

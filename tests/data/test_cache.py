@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from recbole.utils.argument_list import dataset_arguments
 
 from recbole_llm4msr import Config, create_dataset
+from recbole_llm4msr.data.cache import DatasetCache
 from tests.toy import toy_settings
 
 
@@ -150,3 +152,18 @@ def test_a_read_only_folder_is_not_written_to(toy, tmp_path) -> None:
     toy.chmod(0o755)
     assert not (toy / "cache").exists()
     assert list((tmp_path / "dataset" / "toy" / "cache").glob("*/state.json"))
+
+
+def test_a_ready_cache_in_a_read_only_folder_is_read(toy, tmp_path, monkeypatch, caplog) -> None:
+    first = make(tmp_path)
+    (ready,) = kept(toy)
+    monkeypatch.setattr("recbole_llm4msr.data.folders._writable", lambda folder: False)
+    with monkeypatch.context() as patch:
+        patch.setattr(DatasetCache, "store", lambda *_: pytest.fail("made anew"))
+        assert str(make(tmp_path)) == str(first)
+    monkeypatch.setattr(shutil, "rmtree", lambda *_, **__: None)  # as in a read-only folder
+    (ready / "inter_feat.label.npy").write_bytes(b"half")
+    for _ in range(2):  # the second reads what the first has made
+        assert_same(make(tmp_path), make(tmp_path, dataset_cache=False))
+    assert "is damaged and is made anew" in caplog.text
+    assert len(list((tmp_path / "dataset" / "toy" / "cache").glob("*/state.json"))) == 1

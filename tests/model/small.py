@@ -111,7 +111,7 @@ class SmallData:
         return get_model(model)(config, self.train)
 
 
-def perturb(model: torch.nn.Module, seed: int = 3) -> torch.nn.Module:
+def perturb(model: torch.nn.Module, seed: int = 3, size: float = 0.3) -> torch.nn.Module:
     """Move every parameter and every running statistic away from where it starts.
 
     What is neutral at the start (zeros, ones) would otherwise hide what it is multiplied by.
@@ -119,11 +119,11 @@ def perturb(model: torch.nn.Module, seed: int = 3) -> torch.nn.Module:
     random_numbers = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.parameters():
-            parameter.add_(0.3 * torch.randn(parameter.shape, generator=random_numbers))
+            parameter.add_(size * torch.randn(parameter.shape, generator=random_numbers))
         state = model.state_dict()  # leaves the knowledge vectors out, which models share
         for name, buffer in model.named_buffers():
             if name in state and buffer.is_floating_point():  # upwards: variances stay positive
-                buffer.add_(0.3 * torch.rand(buffer.shape, generator=random_numbers))
+                buffer.add_(size * torch.rand(buffer.shape, generator=random_numbers))
     return model
 
 

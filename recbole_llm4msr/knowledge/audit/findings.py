@@ -125,7 +125,7 @@ def _judged(
 def coincidence_finding(kind: str, count: int, of: int, source: str) -> Finding:
     """Report how many of the vectors of one kind coincide although their texts differ."""
     figures = {"coinciding": count, "vectors": of, "source": source}
-    verdict, remark = OK, source
+    verdict, remark = OK if of else NOTE, source
     if count:
         verdict, remark = NOTE, f"{source}; what distinguishes them is not in their vectors"
     check = f"{kind} that coincide, with other texts"
@@ -137,11 +137,10 @@ def cut_finding(kind: str, cuts: Cuts, limit: int | None) -> Finding:
     figures = {"limit": limit, **vars(cuts)}
     remark = "no limit" if limit is None else f"limit of {limit} tokens"
     if cuts.cut:
-        items = "" if cuts.items is None else f" and {cuts.items:.1f} items"
-        remark += (
-            f"; a cut one loses {cuts.tokens:.0f} tokens{items} on average: raise "
-            "prompt_max_tokens, or lower prompt_history"
-        )
+        items, remedy = "", "raise prompt_max_tokens"
+        if cuts.items is not None:
+            items, remedy = f" and {cuts.items:.1f} items", f"{remedy}, or lower prompt_history"
+        remark += f"; a cut one loses {cuts.tokens:.0f} tokens{items} on average: {remedy}"
     check = f"prompts of {kind} that are cut"
     verdict = NOTE if cuts.cut else OK
     return Finding(check, _same(_share(cuts.cut, cuts.prompts)), verdict, remark, figures)

@@ -13,9 +13,9 @@ from typing import Any
 import jinja2
 import yaml
 from jinja2 import meta
-from jinja2.sandbox import SandboxedEnvironment
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
+from recbole_llm4msr.knowledge.prompts.sandbox import BoundedEnvironment, render_bounded
 
 FORMS = ("full", "compact")
 COMMON = ("words", "notes", "dataset")
@@ -62,7 +62,7 @@ class PromptTemplate:
         """
         path = _find(name, language)
         content = _read(path, language)
-        environment = SandboxedEnvironment(
+        environment = BoundedEnvironment(
             undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=False
         )
         given = content.get(form)
@@ -109,12 +109,8 @@ class PromptTemplate:
 
         def render(**variables: Any) -> str:
             try:
-                return template.render(fixed, **variables).strip()
-            except jinja2.UndefinedError as error:
-                raise KnowledgeError(
-                    f"template {self.name}, {self.form}.{kind}: {error.message}"
-                ) from error
-            except (TypeError, ValueError, jinja2.TemplateError) as error:
+                return render_bounded(template, {**fixed, **variables}).strip()
+            except Exception as error:  # a template's expressions may raise any
                 raise KnowledgeError(
                     f"template {self.name}, {self.form}.{kind}: {error}"
                 ) from error
@@ -163,7 +159,7 @@ def _read(path: Path, language: str, seen: tuple[Path, ...] = ()) -> dict[str, A
 
 
 def _compile(
-    environment: SandboxedEnvironment, text: str, path: Path, where: str, kind: str
+    environment: BoundedEnvironment, text: str, path: Path, where: str, kind: str
 ) -> jinja2.Template:
     """Compile one prompt and check its variables."""
     try:

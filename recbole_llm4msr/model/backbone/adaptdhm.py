@@ -48,5 +48,5 @@ class AdaptDHM(MultiScenarioRecommender):
 
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
-        groups = ScenarioGroups(self.routing(x), self.n_clusters)
+        groups = ScenarioGroups(self.routing(x), self.n_clusters, is_computed=True)
         return groups.merge(self.layers(groups.split(x)))

@@ -50,5 +50,5 @@ class ADL(MultiScenarioRecommender):
 
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(B,)``."""
-        groups = ScenarioGroups(self.routing(x), self.n_clusters)
+        groups = ScenarioGroups(self.routing(x), self.n_clusters, is_computed=True)
         return self.shared(x) + self.towers(x, groups)

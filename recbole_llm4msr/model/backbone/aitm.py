@@ -102,7 +102,7 @@ class AITM(MultiScenarioRecommender):
             if s == 0:
                 z = q
             else:
-                handed_on = z[len(parts[s - 1]) :]  # rows of the scenario before are done
+                handed_on = z[parts[s - 1].shape[0] :]  # rows of the scenario before are done
                 z = self.attention(self.transfers[s - 1](handed_on), q)
-            logits.append(self.towers[s](z[: len(parts[s])]))
+            logits.append(self.towers[s](z[: parts[s].shape[0]]))
         return groups.merge(logits)

@@ -171,7 +171,7 @@ class ContextAdapter(MultiScenarioRecommender):
     def score(self, x: torch.Tensor, scenario: torch.Tensor) -> torch.Tensor:
         """Logits of the model's own ``forward``, shape ``(B,)``."""
         logits = self.plain.forward(self, EmbeddedRows(self, x, "fields" in self._read))
-        return logits.view(len(x))  # DSSM squeezes a single row away
+        return logits.view(x.shape[0])  # DSSM squeezes a single row away
 
     def loss_of(self, logit: torch.Tensor, interaction: Interaction) -> torch.Tensor:
         """The model's own loss on given logits, its penalties on parameters included."""

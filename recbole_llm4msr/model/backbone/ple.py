@@ -128,7 +128,7 @@ class PLE(MultiScenarioRecommender):
         for level in self.levels[:-1]:
             streams, shared = level(streams, shared)
             own = torch.stack(streams, dim=1)[
-                torch.arange(len(x), device=x.device), scenario
+                torch.arange(x.shape[0], device=x.device), scenario
             ]  # (B, H)
         rows = zip(groups.split(own), groups.split(shared), strict=True)
         h = groups.merge(self.levels[-1].extract(k, *part) for k, part in enumerate(rows))

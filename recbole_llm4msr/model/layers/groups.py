@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextvars import ContextVar
 
 import numpy as np
 import torch
@@ -25,6 +26,10 @@ class _Reorder(torch.autograd.Function):
         return grad.index_select(0, inverse), None, None
 
 
+#: Class that stands in for :class:`ScenarioGroups` while a model is traced.
+_stand_in: ContextVar[type[ScenarioGroups] | None] = ContextVar("stand_in", default=None)
+
+
 class ScenarioGroups:
     """The rows of a batch, grouped by scenario, so that a row runs its own scenario's layers only.
 
@@ -35,6 +40,8 @@ class ScenarioGroups:
     Args:
         scenario: Scenario of every row in ``0 .. n_scenarios - 1``, shape ``(B,)``.
         n_scenarios: Number of scenarios, S. Scenarios without a row get an empty slice.
+        is_computed: Whether these are clusters that the model computes from the row, instead of
+            the row's scenario.
 
     Raises:
         ValueError: A row's scenario is out of range.
@@ -43,7 +50,11 @@ class ScenarioGroups:
         sizes: Number of rows of every scenario.
     """
 
-    def __init__(self, scenario: torch.Tensor, n_scenarios: int) -> None:
+    def __new__(cls, *args, **keys) -> ScenarioGroups:
+        """Make an instance of the stand-in while a model is traced."""
+        return super().__new__(_stand_in.get() or cls)
+
+    def __init__(self, scenario: torch.Tensor, n_scenarios: int, is_computed: bool = False) -> None:
         count = _count_on_cpu if scenario.device.type == "cpu" else _count
         n_unknown, *sizes, self.in_order = count(scenario, n_scenarios)
         if n_unknown or len(sizes) > n_scenarios:

@@ -99,7 +99,11 @@ def test_cut_prompts_are_counted_with_what_they_lose(settings, minilm):
     assert users.figures["cut"] == users.figures["prompts"] == 20
     assert users.figures["tokens"] > 20
     assert 2 < users.figures["items"] <= 16
-    assert "not encoded yet" in found["users that coincide, with other texts"].remark
+    coinciding_users = found["users that coincide, with other texts"]
+    assert "not encoded yet" in coinciding_users.remark
+    assert coinciding_users.verdict == NOTE
+    assert "prompt_history" in users.remark
+    assert "prompt_history" not in found["prompts of scenarios that are cut"].remark
     _, found = audited(settings, history, **{**keys, "prompt_max_tokens": 512})
     assert found["prompts of users that are cut"].verdict == OK
 

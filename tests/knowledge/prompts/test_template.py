@@ -1,6 +1,7 @@
 """Templates: those of the package, those of users, and errors in them."""
 
 import pytest
+import yaml
 
 from recbole_llm4msr.knowledge import KnowledgeError
 from recbole_llm4msr.knowledge.prompts.template import VARIABLES, PromptTemplate, prompt_folder
@@ -83,6 +84,26 @@ def test_a_template_cannot_run_code(tmp_path):
     template = PromptTemplate.load(str(path), "en", "full")
     with pytest.raises(KnowledgeError, match="unsafe"):
         template.renderer("item")(text="a", category=None)
+
+
+@pytest.mark.parametrize(
+    ("user", "message"),
+    [
+        ("{{ 'ab' * 1000000 }}", "repeated 1000000 times"),
+        ("{{ 1000000 * [1] + [2] * 1000001 }}", "repeated 1000001 times"),
+        ("{{ 9 ** 99999999 }}", "exponent of 99999999"),
+        ("{% for i in range(9999) %}{{ 'x' * 999 }}{% endfor %}", "longer than 1,000,000 char"),
+        ("{{ positives // 0 }}", "user: "),
+        ("{{ scenarios[0].no_such_part.more }}", "no_such_part"),
+        ("{{ [].pop() }}", "user: pop from empty list"),
+    ],
+)
+def test_a_template_that_fails_or_writes_too_much_is_named(tmp_path, history, user, message):
+    file = tmp_path / "own.yaml"
+    file.write_text(yaml.safe_dump({"extends": "generic", "full": {"user": user}}))
+    with pytest.raises(KnowledgeError, match=message) as raised:
+        prompts_of(plan(history, prompt_template=str(file), prompt_form="full"))
+    assert "own.yaml, full.user" in str(raised.value)
 
 
 def test_the_documented_variables_are_those_that_are_given(history, tmp_path):

@@ -1,0 +1,214 @@
+"""Rows of a frame as the inputs of a graph: columns found, tokens looked up, faults named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import polars as pl
+
+from recbole_llm4msr.serving.artefact import Artefact
+from recbole_llm4msr.serving.errors import InputError
+from recbole_llm4msr.serving.fields import Field
+from recbole_llm4msr.serving.vocabulary import Vocabulary
+
+OnUnknown = Literal["error", "score"]
+
+#: Most characters of a value that a message repeats.
+_SHOWN = 80
+
+
+@dataclass
+class EncodedRows:
+    """Rows as numbers.
+
+    Attributes:
+        users: Ids of the users, int64, shape ``(B,)``.
+        items: Ids of the items, int64, shape ``(B,)``.
+        scenarios: Scenario of every row in ``0 .. S - 1``; zeros for a model without scenarios.
+        values: Columns of the fields that belong to the interaction, by name.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    scenarios: np.ndarray
+    values: dict[str, np.ndarray]
+
+
+class RowEncoder:
+    """Turns rows of raw tokens into ids.
+
+    Args:
+        artefact: The exported model.
+    """
+
+    def __init__(self, artefact: Artefact) -> None:
+        self.artefact = artefact
+        self.keys = [artefact.user_field, artefact.item_field]
+        self.own = [
+            field
+            for field in artefact.fields
+            if field.source == "interaction" and field.name != artefact.scenario_field
+        ]
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns that rows need."""
+        scenario = self.artefact.scenario_field
+        own = [field.name for field in self.own]
+        return [*self.keys, *([scenario] if scenario else []), *own]
+
+    def check_columns(self, columns: list[str]) -> None:
+        """Check the names of a frame's columns.
+
+        Raises:
+            InputError: A column is missing or there twice.
+        """
+        twice = {name for name in columns if columns.count(name) > 1}
+        if twice:
+            raise InputError(f"the column {sorted(twice)[0]!r} is there twice")
+        missing = [name for name in self.columns if name not in columns]
+        if missing:
+            raise InputError(
+                f"there is no column {', '.join(missing)}; the model reads "
+                f"{', '.join(self.columns)}, and the rows have {', '.join(columns)}"
+            )
+
+    def encode(
+        self, frame: pl.DataFrame, on_unknown: OnUnknown = "error", first_row: int = 1
+    ) -> EncodedRows:
+        """Look up the tokens of rows.
+
+        Args:
+            frame: Rows with the columns of :attr:`columns`; others are not read.
+            on_unknown: Whether a user or an item that the model does not know is an error, or is
+                scored as an unknown one.
+            first_row: Number of the first row, for messages.
+
+        Raises:
+            InputError: A row cannot be scored.
+        """
+        if on_unknown not in ("error", "score"):
+            raise InputError(f"on_unknown: {on_unknown!r} is neither error nor score")
+        self.check_columns(frame.columns)
+        user, item = self.keys
+        users = self.users(frame[user], on_unknown, first_row)
+        items = self.items(frame[item], on_unknown, first_row)
+        scenario_field = self.artefact.scenario_field
+        scenarios = np.zeros(len(frame), np.int64)
+        if scenario_field is not None:
+            scenarios = self.scenarios(frame[scenario_field], first_row)
+        values = {
+            field.name: self._values(field, frame[field.name], first_row) for field in self.own
+        }
+        return EncodedRows(users, items, scenarios, values)
+
+    def users(
+        self, column: pl.Series, on_unknown: OnUnknown = "error", first_row: int = 1
+    ) -> np.ndarray:
+        """Ids of users, as :meth:`encode` looks them up."""
+        vocabulary = self.artefact.vocabularies[self.artefact.user_field]
+        return self._keys(column, vocabulary, on_unknown, first_row)
+
+    def items(
+        self, column: pl.Series, on_unknown: OnUnknown = "error", first_row: int = 1
+    ) -> np.ndarray:
+        """Ids of items, as :meth:`encode` looks them up."""
+        vocabulary = self.artefact.vocabularies[self.artefact.item_field]
+        return self._keys(column, vocabulary, on_unknown, first_row)
+
+    def scenarios(self, column: pl.Series, first_row: int = 1) -> np.ndarray:
+        """Scenarios in ``0 .. S - 1`` of raw tokens.
+
+        Raises:
+            InputError: A scenario is missing or unknown.
+        """
+        vocabulary = self.artefact.vocabularies[self.artefact.scenario_field]
+        ids = self._keys(column, vocabulary, "error", first_row)
+        return ids - 1
+
+    def _keys(
+        self, column: pl.Series, vocabulary: Vocabulary, on_unknown: OnUnknown, first_row: int
+    ) -> np.ndarray:
+        texts = as_texts(column)
+        ids = vocabulary.ids(texts)
+        if texts.null_count():
+            raise _fault(first_row + int(texts.is_null().arg_max()), column.name, "is empty")
+        unknown = ids == vocabulary.unknown
+        if on_unknown == "error" and unknown.any():
+            row = int(unknown.argmax())
+            known = ""
+            if column.name == self.artefact.scenario_field:
+                known = f"; the model knows {_shorten(', '.join(self.artefact.scenarios), 300)}"
+            raise _fault(
+                first_row + row, column.name, f"{_shorten(texts[row])!r} is not known{known}"
+            )
+        return ids
+
+    def _values(self, field: Field, column: pl.Series, first_row: int) -> np.ndarray:
+        if field.kind == "float":
+            return field.scale(_numbers(column, first_row)).astype(np.float32)
+        vocabulary = self.artefact.vocabularies[field.name]
+        if field.kind == "token":
+            return vocabulary.ids(as_texts(column))
+        return _sequences(field, column, vocabulary)
+
+
+def as_texts(column: pl.Series) -> pl.Series:
+    """A column of tokens as texts: integers are written out, anything else is refused.
+
+    Raises:
+        InputError: The column holds neither texts nor integers.
+    """
+    if column.dtype in (pl.Categorical, pl.Enum, pl.Null) or column.dtype.is_integer():
+        return column.cast(pl.String)
+    if column.dtype != pl.String:
+        raise InputError(
+            f"the column {column.name!r} holds {column.dtype}; ids are texts or whole numbers"
+        )
+    return column
+
+
+def _numbers(column: pl.Series, first_row: int) -> np.ndarray:
+    if column.dtype == pl.String:
+        numbers = column.cast(pl.Float64, strict=False)
+        wrong = (numbers.is_null() & column.is_not_null()).to_numpy()
+        if wrong.any():
+            row = int(wrong.argmax())
+            text = f"{_shorten(column[row])!r} is not a number"
+            raise _fault(first_row + row, column.name, text)
+    elif column.dtype.is_numeric() or column.dtype == pl.Null:
+        numbers = column.cast(pl.Float64)
+    else:
+        raise InputError(f"the column {column.name!r} holds {column.dtype} instead of numbers")
+    finite = numbers.is_finite().fill_null(False).to_numpy()
+    if not finite.all():
+        row = int(finite.argmin())
+        text = "is empty" if numbers[row] is None else f"{numbers[row]} is not a finite number"
+        raise _fault(first_row + row, column.name, text)
+    return numbers.to_numpy()
+
+
+def _sequences(field: Field, column: pl.Series, vocabulary: Vocabulary) -> np.ndarray:
+    """Ids of the tokens of every row, 0 where there is none or an unknown one: ``(B, length)``."""
+    if column.dtype == pl.List(pl.String):
+        lists = column.fill_null([])
+    else:
+        lists = as_texts(column).fill_null("").str.split(field.separator)
+    lists = lists.list.eval(pl.element().filter(pl.element() != "")).list.head(field.length)
+    ids = np.zeros((len(column), field.length), np.int64)
+    lengths = lists.list.len().to_numpy()
+    tokens = lists.explode().drop_nulls()
+    found = vocabulary.ids(tokens)
+    found = np.where(found == vocabulary.unknown, 0, found)
+    ids[np.arange(field.length) < lengths[:, None]] = found
+    return ids
+
+
+def _fault(row: int, column: str, what: str) -> InputError:
+    return InputError(f"row {row}, column {column}: {what}")
+
+
+def _shorten(text: str, length: int = _SHOWN) -> str:
+    return text if len(text) <= length else f"{text[:length]}... ({len(text):,} characters)"

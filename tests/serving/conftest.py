@@ -1,0 +1,83 @@
+"""Exported models of the toy data, made once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from recbole_llm4msr import load_data_and_model, run
+from recbole_llm4msr.serving import Scorer
+from recbole_llm4msr.serving.export import parts
+from recbole_llm4msr.serving.export.run import export_checkpoint
+from tests.toy import toy_settings, write_toy
+
+
+@dataclass
+class Exported:
+    """A trained model, its artefact, and what torch predicts for the test rows."""
+
+    checkpoint: Path
+    folder: Path
+    manifest: dict[str, Any]
+    result: dict[str, Any]
+
+    def torch_scores(self) -> tuple[pl.DataFrame, np.ndarray]:
+        """The test rows in raw tokens, and the scores of the trained model."""
+        _, model, _, _, _, test = load_data_and_model(self.checkpoint, device="cpu")
+        dataset = test.dataset
+        ids = dataset.inter_feat
+        rows = pl.DataFrame(
+            {name: dataset.raw_tokens(name, ids[name].numpy()) for name in
+             ("user_id", "item_id", "scenario")}
+        )  # fmt: skip
+        with torch.no_grad():
+            scores = model.eval().predict(dataset.join(ids)).numpy()
+        return rows, scores
+
+
+@pytest.fixture(scope="session")
+def export_toy(tmp_path_factory) -> Callable[..., Exported]:
+    """Train a model on the toy data and export it."""
+
+    def make(name: str, own_graphs: int = 0, **options: Any) -> Exported:
+        folder = tmp_path_factory.mktemp("exported")
+        write_toy(folder)
+        export = {
+            key: options.pop(key) for key in ("user_layers", "with_history") if key in options
+        }
+        settings = toy_settings(folder, learning_rate=0.02, **options)
+        result = run(name, "toy", config_dict=settings, command_line=[])
+        checkpoint = next((folder / "saved").glob("*.pth"))
+        before, parts.OWN_GRAPHS = parts.OWN_GRAPHS, own_graphs
+        try:
+            manifest = export_checkpoint(checkpoint, folder / "artefact", **export)
+        finally:
+            parts.OWN_GRAPHS = before
+        return Exported(checkpoint, folder / "artefact", manifest, result)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def star(export_toy) -> Exported:
+    """LLM4MSR_STAR, with graphs for each scenario and the seen items."""
+    return export_toy("LLM4MSR_STAR", own_graphs=8, with_history=True)
+
+
+@pytest.fixture(scope="session")
+def scorer(star) -> Scorer:
+    return Scorer.load(star.folder)
+
+
+@pytest.fixture
+def altered(star, tmp_path) -> Path:
+    """A copy of the artefact that a test may damage."""
+    return shutil.copytree(star.folder, tmp_path / "altered")

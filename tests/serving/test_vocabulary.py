@@ -1,0 +1,50 @@
+"""Ids of raw tokens: positions in sorted order, with ids for empty and unknown ones."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+from recbole_llm4msr.serving.vocabulary import Vocabulary
+
+TOKENS = sorted(["a", "b10", "b9", "ä", "Z", "\t", "日本", "x" * 50, *(f"t{n}" for n in range(90))])
+
+
+@pytest.fixture
+def vocabulary(tmp_path) -> Vocabulary:
+    Vocabulary(pl.Series(TOKENS)).write(tmp_path / "v.arrow")
+    return Vocabulary.read(tmp_path / "v.arrow")
+
+
+@pytest.mark.parametrize("copies", [1, 40], ids=["searched", "hashed"])
+def test_known_unknown_and_empty_tokens(vocabulary, copies) -> None:
+    values = ["ä", None, "b9", "zzz", "", "Z", "日本", "A", "\U0010ffff"] * copies
+    unknown = len(TOKENS) + 1
+    assert vocabulary.unknown == unknown
+    expected = [
+        0 if value is None else TOKENS.index(value) + 1 if value in TOKENS else unknown
+        for value in values
+    ]
+    ids = vocabulary.ids(pl.Series(values))
+    assert ids.tolist() == expected and ids.dtype == np.int64
+
+
+def test_every_token_is_found_and_given_back(vocabulary) -> None:
+    for tokens in (TOKENS, TOKENS[:3], TOKENS[-1:] * 5):
+        ids = vocabulary.ids(pl.Series(tokens))
+        assert ids.tolist() == [TOKENS.index(token) + 1 for token in tokens]
+        assert vocabulary.raw(ids).to_list() == tokens
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [([], []), ([None, None], [0, 0]), (["q", "q"], [99, 99]), (["q", None, "q"], [99, 0, 99])],
+)
+def test_short_columns(vocabulary, values, expected) -> None:
+    assert vocabulary.ids(pl.Series(values, dtype=pl.String)).tolist() == expected
+
+
+def test_without_tokens_every_one_is_unknown() -> None:
+    vocabulary = Vocabulary(pl.Series([], dtype=pl.String))
+    assert vocabulary.ids(pl.Series(["a", None, "b"])).tolist() == [1, 0, 1]

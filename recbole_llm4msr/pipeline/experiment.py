@@ -183,11 +183,16 @@ def run_experiment(
     getLogger().info(sys.argv if command_line is None else list(command_line))
     getLogger().info(config)
     with config.naming_places():
-        return _run(config, saved, queue, times)
+        others = compared_configs(config, dataset, config_file_list, config_dict, command_line)
+        if others:
+            return compare(config, others, partial(_run, saved=saved, queue=queue))
+        return _run(config, times, saved, queue)
 
 
-def _run(config: Config, saved: bool, queue: Any, times: PhaseTimes) -> dict[str, Any]:
-    """Run an experiment whose configuration has been read."""
+def _run(
+    config: Config, times: PhaseTimes, saved: bool, queue: Any, scores: TestScores | None = None
+) -> dict[str, Any]:
+    """Run an experiment whose configuration has been read; ``scores`` gets those of its test."""
     logger = getLogger()
     with times("data"):
         whole = load_dataset(config)

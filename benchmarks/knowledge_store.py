@@ -40,6 +40,7 @@ class Clock:
 
 def ours(folder: Path, users: list[str]) -> None:
     from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of
+    from recbole_llm4msr.knowledge.store.integrity import RECORD_KEYS
 
     identity = {"encoder": "benchmark"}
     draw = np.random.default_rng(0)
@@ -47,7 +48,7 @@ def ours(folder: Path, users: list[str]) -> None:
     for start in range(0, len(users), 512):
         some = users[start : start + 512]
         vectors = draw.standard_normal((len(some), WIDTH), dtype=np.float32)
-        shelf.write(keys_of(some), vectors, {"prompts": len(some), "tokens": 0, "seconds": 0})
+        shelf.write(keys_of(some), vectors, dict.fromkeys(RECORD_KEYS, 0))
     for _ in range(3):
         clock = Clock()
         loaded = KnowledgeStore(folder).shelf(identity).read(keys_of(users[::-1]))
@@ -56,6 +57,7 @@ def ours(folder: Path, users: list[str]) -> None:
 
 def run(folder: Path, users: list[str]) -> None:
     """Load vectors as a run does: in the order of the ids, prepared once."""
+    from recbole_llm4msr.knowledge.store.integrity import MANIFEST_KEYS, REQUEST_KEYS
     from recbole_llm4msr.knowledge.store.prepared import load_prepared, save_prepared
     from recbole_llm4msr.knowledge.vectors.prepared_vectors import Coverage, PreparedVectors
 
@@ -65,7 +67,13 @@ def run(folder: Path, users: list[str]) -> None:
     own = np.ones(len(users) + 1, bool)
     made = PreparedVectors(vectors, vectors[:2], None, None, own, coverage, 1.0)
     files = folder / "k.safetensors", folder / "k.json"
-    save_prepared(*files, made, {"coverage": vars(coverage), "explained_variance": 1.0})
+    manifest = {
+        **dict.fromkeys(MANIFEST_KEYS - {"file_crc32"}, 0),
+        "coverage": vars(coverage),
+        "explained_variance": 1.0,
+        "request": dict.fromkeys(REQUEST_KEYS),
+    }
+    save_prepared(*files, made, manifest)
     del vectors, made
     for _ in range(3):
         clock = Clock()

@@ -70,20 +70,28 @@ def _frame(split: Dataset, fields: list[str]) -> pl.DataFrame:
     return pl.DataFrame({field: split.inter_feat[field].numpy() for field in fields})
 
 
-def _warn_of_untrained_scenarios(train: Dataset, others: dict[str, Dataset]) -> None:
+def untrained_scenarios(train: Dataset, split: Dataset) -> list[str]:
+    """Return the raw tokens of the scenarios that ``split`` has rows of and ``train`` has not."""
     field = getattr(train, "scenario_field", None)
     if field is None:
-        return
-    trained = np.unique(train.inter_feat[field].numpy())
+        return []
+    ids = np.setdiff1d(split.inter_feat[field].numpy(), train.inter_feat[field].numpy())
+    return [str(token) for token in train.field2id_token[field][ids]]
+
+
+def listed(tokens: Sequence[str]) -> str:
+    """Join the first few tokens, and count the others."""
+    more = f" and {len(tokens) - _SHOWN} more" if len(tokens) > _SHOWN else ""
+    return ", ".join(tokens[:_SHOWN]) + more
+
+
+def _warn_of_untrained_scenarios(train: Dataset, others: dict[str, Dataset]) -> None:
     for name, split in others.items():
-        ids = np.setdiff1d(np.unique(split.inter_feat[field].numpy()), trained)
-        if len(ids):
-            tokens = [str(token) for token in train.field2id_token[field][ids]]
-            more = f" and {len(tokens) - _SHOWN} more" if len(tokens) > _SHOWN else ""
+        tokens = untrained_scenarios(train, split)
+        if tokens:
             getLogger().warning(
-                "Scenario %s%s has rows in the %s split and none to train on: its layers stay as "
+                "Scenario %s has rows in the %s split and none to train on: its layers stay as "
                 "they were drawn",
-                ", ".join(tokens[:_SHOWN]),
-                more,
+                listed(tokens),
                 name,
             )

@@ -26,6 +26,7 @@ from recbole_llm4msr.knowledge.encoders.base import Encoder
 from recbole_llm4msr.knowledge.encoders.huggingface.batching import plan_chunks
 from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.knowledge.store.chunks import Shelf, keys_of, sortable
+from recbole_llm4msr.util.staging import remove_abandoned
 
 LIBRARIES = ("torch", "transformers", "scikit-learn", "numpy", "polars")
 
@@ -102,7 +103,13 @@ def build_vectors(
     _, first = np.unique(sortable(keys), return_index=True)
     first = first[_remainders(keys[first], shard.of) == shard.number]
     keys = keys[first]
-    missing = shelf.refresh().find(keys) < 0
+    remove_abandoned(shelf.folder)
+    if shelf.refresh().damaged:
+        shelf.remove_damaged()
+        shelf.refresh()
+    if len(shelf):
+        shelf.write_identity()
+    missing = shelf.find(keys) < 0
     report = BuildReport(reused=int((~missing).sum()))
     keys = keys[missing]
     texts = [prompts[index] for index in first[missing]]

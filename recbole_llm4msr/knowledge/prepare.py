@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import replace
+from pathlib import Path
 
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
 from recbole_llm4msr.knowledge.request import refuse_to_build
 from recbole_llm4msr.knowledge.store.prepared import load_prepared, save_prepared
-from recbole_llm4msr.knowledge.vectors.prepared_vectors import Knowledge
+from recbole_llm4msr.knowledge.vectors.prepared_vectors import Knowledge, PreparedVectors
 from recbole_llm4msr.knowledge.workbench import Workbench
 
 logger = logging.getLogger(__name__)
@@ -37,8 +38,9 @@ def prepare_knowledge(config: Settings, history: TrainingHistory) -> Knowledge |
     if trained and trained != bench.fingerprint:
         return _of_training(bench, trained, getattr(config, "use_trained_knowledge", False))
     vectors, manifest = bench.store.prepared(bench.fingerprint)
-    if vectors.exists() and manifest.exists():
-        prepared, content = load_prepared(vectors, manifest)
+    loaded = _load(vectors, manifest, options.knowledge_build)
+    if loaded is not None:
+        prepared, content = loaded
         done = f"re-used all {content['prompts']:,} vectors"
     else:
         if not options.knowledge_build:
@@ -52,6 +54,26 @@ def prepare_knowledge(config: Settings, history: TrainingHistory) -> Knowledge |
         f"knowledge {options.knowledge}, {prepared.user.shape[1]} wide: {done}; "
         f"{prepared.coverage}; store {bench.store.folder}",
     )
+
+
+def _load(vectors: Path, manifest: Path, may_build: bool) -> tuple[PreparedVectors, dict] | None:
+    """Load prepared knowledge; return ``None`` where there is none, or it has to be made anew.
+
+    Raises:
+        KnowledgeError: It is damaged, and may not be made anew.
+    """
+    if not (vectors.exists() and manifest.exists()):
+        return None
+    try:
+        return load_prepared(vectors, manifest)
+    except KnowledgeError as error:
+        if not may_build:
+            raise KnowledgeError(
+                f"{error}. Set knowledge_build to True to make it anew; vectors that are in the "
+                "store are not encoded again"
+            ) from error
+        logger.warning("%s; it is made anew from the vectors in the store", error)
+        return None
 
 
 def _of_training(bench: Workbench, fingerprint: str, wanted: bool) -> Knowledge:

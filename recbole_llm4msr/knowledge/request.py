@@ -9,6 +9,7 @@ from recbole_llm4msr.knowledge.encoders.base import Encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.prompts.writer import load_template
 from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
+from recbole_llm4msr.knowledge.store.prepared import manifests_in
 from recbole_llm4msr.util.fingerprint import fingerprint
 
 #: Raised when the same request gives other prompts or vectors than before.
@@ -60,7 +61,7 @@ def refuse_to_build(store: KnowledgeStore, request: dict[str, Any]) -> None:
     Raises:
         KnowledgeError: Always.
     """
-    manifests = store.manifests()
+    manifests = [content for _, content in manifests_in(store.folder) if content is not None]
     if not manifests:
         raise KnowledgeError(
             f"knowledge_build is False and the store {store.folder} holds no prepared "

@@ -33,6 +33,7 @@ from recbole_llm4msr.pipeline.explanations import (
     make_log_folder,
 )
 from recbole_llm4msr.pipeline.preparation import data_preparation
+from recbole_llm4msr.pipeline.result_warnings import result_warnings
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
 from recbole_llm4msr.util.parent_watch import end_with_parent
@@ -215,7 +216,9 @@ def _run(
     if not config["single_spec"]:
         torch.distributed.destroy_process_group()
     if config["local_rank"] == 0:
-        report.write_outputs(config, trainer, data.test.dataset, result, times)
+        splits = [loader.dataset for loader in data[1:]]
+        warnings = result_warnings(config, *splits, result)
+        report.write_outputs(config, trainer, data.test.dataset, result, times, warnings)
         if rows is not None:
             place = config["save_predictions"]
             save_predictions(place, rows, data.test.dataset, data.train.dataset)

@@ -39,19 +39,40 @@ class TrainingSummary:
         return cls(len(trainer.train_loss_dict), getattr(trainer, "valid_curve", []), parameters)
 
 
-def write_outputs(config, trainer, test: Dataset, result: dict[str, Any], phases: dict) -> None:
-    """Print the table (log the result of a model without scenarios too), write ``result_json``."""
+def write_outputs(
+    config,
+    trainer,
+    test: Dataset,
+    result: dict[str, Any],
+    phases: dict,
+    warnings: Sequence[str] = (),
+) -> None:
+    """Print the table (log the result of a model without scenarios too), write ``result_json``.
+
+    Args:
+        config: Configuration of the run.
+        trainer: The trainer of the run.
+        test: The test split.
+        result: RecBole's result dict.
+        phases: Seconds by phase.
+        warnings: Sentences of :func:`~.result_warnings.result_warnings`.
+    """
     training = TrainingSummary.of(trainer)
-    print_table(config, test, result, phases, training)
+    print_table(config, test, result, phases, training, warnings)
     if not config.multi_scenario:
         getLogger().info(f"best valid: {result['best_valid_result']}")
         getLogger().info(f"test result: {result['test_result']}")
     if config["result_json"]:
-        write_json(Path(config["result_json"]), config, result, phases, training)
+        write_json(Path(config["result_json"]), config, result, phases, training, warnings)
 
 
 def print_table(
-    config, dataset, result: dict[str, Any], phases: dict, training: TrainingSummary
+    config,
+    dataset,
+    result: dict[str, Any],
+    phases: dict,
+    training: TrainingSummary,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Print AUC, LogLoss and whatever else was measured, a scenario a line, then mean and overall.
 
@@ -63,6 +84,7 @@ def print_table(
         result: RecBole's result dict.
         phases: Seconds by phase.
         training: How many epochs were trained.
+        warnings: Sentences that are printed above the table, a line each.
     """
     if config["eval_type"] == EvaluatorType.RANKING:
         metrics, scenarios = list(result["test_result"] or result["best_valid_result"] or ()), []
@@ -76,6 +98,8 @@ def print_table(
         rows.append(["mean", *_cells(result, metrics, "@mean")])
     rows.append(["all rows", *_cells(result, metrics, "")])
     console = Console(highlight=False)
+    for sentence in warnings:
+        console.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True)
     for table in fitted_tables(
         f"{config['model']} on {config['dataset']}",
         headers,
@@ -113,7 +137,12 @@ def _cells(result: dict[str, Any], metrics: list[str], suffix: str) -> list[str]
 
 
 def write_json(
-    path: Path, config, result: dict[str, Any], phases: dict, training: TrainingSummary
+    path: Path,
+    config,
+    result: dict[str, Any],
+    phases: dict,
+    training: TrainingSummary,
+    warnings: Sequence[str] = (),
 ) -> None:
     """Write the result with what is needed to repeat it; the file appears complete or not at all.
 
@@ -125,6 +154,7 @@ def write_json(
         "seed": config["seed"],
         **asdict(training),
         **result,
+        "warnings": list(warnings),
         "seconds": dict(phases),
         "versions": {"python": platform.python_version(), **_versions()},
         "config": {key: _plain(value) for key, value in config.final_config_dict.items()},

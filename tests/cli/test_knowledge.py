@@ -53,8 +53,8 @@ def test_build_inspect_list_verify_export_on_real_data(run, tmp_path):
     assert "lsa" in said
     assert "942" in said
     assert (
-        run("verify", "--dataset=ml-100k")[1] == "3 files, 0 damaged "
-    )  # users, scenarios, prepared
+        run("verify", "--dataset=ml-100k")[1] == "7 files, 0 damaged "
+    )  # two encoders with a chunk and its record each, prepared
 
     code, said = run(
         "export",
@@ -77,6 +77,21 @@ def test_inspect_counts_the_special_tokens_of_a_prompt(run, monkeypatch):
     with_special = lambda encoder, prompts: encoder.count_tokens(prompts) + 2  # noqa: E731
     monkeypatch.setattr(LsaEncoder, "prompt_tokens", with_special)
     assert tokens() == words + 2
+
+
+def test_audit_ends_with_1_where_a_label_leaks(run, tmp_path):
+    code, said = run("audit", "--dataset=ml-100k", "--json=a.json")
+    assert code == 1, said
+    assert "set knowledge_folds: 5" in said
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["leak"] is True
+    assert found["findings"][1]["figures"]["1"]["auc"] > 0.55
+    code, said = run("audit", "--dataset=ml-100k", "--knowledge_folds=5", "--json=a.json")
+    assert code == 0, said
+    assert json.loads((tmp_path / "a.json").read_text())["leak"] is False
+    assert not list(tmp_path.rglob("*.safetensors"))
+    code, said = run("audit", "--dataset=ml-100k", "--knowledge=none")
+    assert (code, "makes nothing" in said) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +160,33 @@ def test_verify_deletes_a_damaged_chunk_and_build_encodes_it_again(
     again = prepare_knowledge(settings(), history)
     assert "made 4 vectors" in again.summary
     assert torch.equal(before.user, again.user)
+
+
+def test_list_and_verify_agree_on_what_is_damaged(run, history, settings, tmp_path):
+    prepare_knowledge(settings(), history)
+    store = tmp_path / "store"
+    assert "damaged" not in run("list", f"--store={store}")[1]
+    (manifest,) = (store / "prepared").glob("*.json")
+    manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "more": 1}))
+    identities = sorted(store.glob("vectors/*/encoder.json"))
+    identities[0].write_text('{"encoder": "lsa"}')
+    record = next(p for p in identities[1].parent.glob("*.json") if p != identities[1])
+    record.write_text("{}")
+    code, listed = run("list", f"--store={store}")
+    assert code == 0, listed
+    code, said = run("verify", f"--store={store}")
+    assert (code, "3 damaged" in said) == (1, True)
+    for path, fault in [
+        (manifest, "not match its checksum"),
+        (identities[0], "name of its folder"),
+        (record, "missing: host, made"),
+    ]:
+        for printed in (listed, said):
+            assert str(path) in printed
+            assert fault in printed
+    run("verify", f"--store={store}", "--delete")
+    assert "made 0 vectors" in prepare_knowledge(settings(), history).summary
+    assert "0 damaged" in run("verify", f"--store={store}")[1]
 
 
 @pytest.mark.parametrize("damage", [lambda c: c[:50], lambda c: b"", lambda c: c[:-8]])

@@ -1,4 +1,4 @@
-"""Data whose labels are fair coin flips, and probes that try to read them back.
+"""Data whose labels are fair coin flips; the audit's probes try to read them back.
 
 Nothing here can be learned but what a training row's knowledge says of the row's own label, so that
 any probe above chance finds a leak.
@@ -6,13 +6,15 @@ any probe above chance finds a leak.
 
 import numpy as np
 import polars as pl
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from recbole_llm4msr.data.history import TrainingHistory
+from recbole_llm4msr.knowledge.audit.probes import (
+    cosines,
+    cross_validated_scores,
+    row_vectors,
+    user_ids,
+)
 
 
 def coin_history(
@@ -68,43 +70,17 @@ def coin_history(
 
 
 def readable(features: np.ndarray, history: TrainingHistory) -> float:
-    """AUC at which a logistic regression, cross-validated over users, reads the rows' labels."""
+    """AUC over all rows at which a probe, cross-validated over users, reads the rows' labels."""
     label = history.rows["label"].to_numpy() > 0.5
-    users = history.rows["user"].to_numpy()
-    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
-    score = cross_val_predict(
-        probe, features, label, groups=users, cv=GroupKFold(5), method="predict_proba"
-    )
-    return float(roc_auc_score(label, score[:, 1]))
-
-
-def row_vectors(found, history: TrainingHistory) -> np.ndarray:
-    """The user vector that every training row is trained with, (n_rows, d)."""
-    if found.train_index is not None:
-        return found.user[found.train_index].numpy()
-    return found.user[user_ids(history)].numpy()
-
-
-def user_ids(history: TrainingHistory) -> np.ndarray:
-    """The id of every row's user."""
-    place = {user: number for number, user in enumerate(history.users, 1)}
-    return np.array([place[user] for user in history.rows["user"]])
-
-
-def item_vectors(found, history: TrainingHistory) -> np.ndarray:
-    """The item vector of every training row, (n_rows, d)."""
-    place = {item: number for number, item in enumerate(history.item_tokens, 1)}
-    return found.item[[place[item] for item in history.rows["item"]]].numpy()
+    score = cross_validated_scores(features, label, user_ids(history))
+    return float(roc_auc_score(label, score))
 
 
 def compared(found, history: TrainingHistory) -> np.ndarray:
-    """A row's vector, its cosine with its user's full vector, and the norms, (n_rows, d + 2)."""
+    """A row's vector, its cosine with its user's full vector, and the norm, (n_rows, d + 2)."""
     vectors = row_vectors(found, history)
     full = found.user[user_ids(history)].numpy()
-    norms = np.linalg.norm(vectors, axis=1)
-    lengths = norms * np.linalg.norm(full, axis=1)
-    cosine = (vectors * full).sum(axis=1) / np.maximum(lengths, 1e-9)
-    return np.column_stack([vectors, cosine, norms])
+    return np.column_stack([vectors, cosines(vectors, full), np.linalg.norm(vectors, axis=1)])
 
 
 def share_of_positives(history: TrainingHistory) -> np.ndarray:

@@ -92,6 +92,6 @@ def test_a_vector_that_is_not_finite_is_never_stored(tmp_path, value):
 def test_prompts_and_records_are_kept_beside_the_vectors(tmp_path):
     shelf, _ = build(tmp_path, Counting(), keep_prompts=True)
     assert len(list(shelf.folder.glob("*.jsonl.gz"))) == len(files(tmp_path))
-    records = [record for _, record in shelf.records()]
+    records = list(shelf.records())
     assert sum(r["prompts"] for r in records) == 200
     assert all({"tokens", "seconds", "made", "host", "versions"} <= set(r) for r in records)

@@ -89,7 +89,7 @@ class EndpointClient:
             except urllib.error.HTTPError as error:
                 if 300 <= error.code < 400:
                     raise self._redirected(error) from None
-                failure = f"HTTP {error.code} {self._excerpt(error.read())}"
+                failure = f"HTTP {error.code} {self._excerpt(_body(error))}"
                 if error.code not in RETRIED:
                     hint = _hint(error.code)
                     raise KnowledgeError(f"{self.address}: {failure}. {hint}") from None
@@ -131,6 +131,11 @@ class EndpointClient:
             raise KnowledgeError(
                 f"{self.address}: {len(entries)} vectors came back for {count} prompts"
             )
+        if any(vector.ndim != 1 for vector in vectors):
+            raise KnowledgeError(
+                f"{self.address}: the answer holds nested lists, as of a vector for every token; "
+                "switch pooling on at the server, or serve an embedding model"
+            )
         widths = sorted({len(vector) for vector in vectors})
         if len(widths) != 1 or not widths[0]:
             raise KnowledgeError(
@@ -143,6 +148,13 @@ class EndpointClient:
                 f"{self.address}: the answer holds NaN or infinity; none of it is stored. "
                 "Serve the model in bfloat16 or float32"
             )
+        zeros = int((~result.any(axis=1)).sum())
+        if zeros:
+            raise KnowledgeError(
+                f"{self.address}: {zeros} of {count} vectors are all zeros, which say nothing of "
+                "their prompts; none of the answer is stored. Check llm, and that the server has "
+                "loaded an embedding model"
+            )
         return result
 
     def _excerpt(self, content: bytes) -> str:
@@ -151,6 +163,16 @@ class EndpointClient:
         if self._key:
             text = text.replace(self._key, "***")
         return text[:SHOWN_CHARACTERS]
+
+
+def _body(error: urllib.error.HTTPError) -> bytes:
+    """Return the text of an error's answer, as much as has come."""
+    try:
+        return error.read()
+    except http.client.IncompleteRead as cut:
+        return cut.partial
+    except (OSError, http.client.HTTPException):
+        return b""
 
 
 def _vector(embedding: str | list[float]) -> np.ndarray:

@@ -90,15 +90,13 @@ class PromptWriter:
         self._labels = {s["scenario"]: s for s in self.statistics}
         self._unlabelled = {s["scenario"]: {**s, "description": ""} for s in self.statistics}
         self._render = self.template.renderer("user")
-        has_system = self.template.has("system")
-        self._system = self.template.renderer("system")() if has_system else None
+        self._system = self.template.renderer("system")() if self.template.has("system") else None
         eol = options.knowledge_pooling == "eol" and self.template.has("eol")
         self._ending = "\n" + self.template.renderer("eol")() if eol else ""
 
     def plan(self) -> PromptPlan:
         """Render every prompt that the options ask for."""
-        options = self.options
-        folds = None
+        options, folds = self.options, None
         if options.knowledge_folds > 1:
             folds = assign_folds(self.history.rows, options.knowledge_folds, options.knowledge_seed)
         histories = user_histories(self.history, options, folds, self._budget())
@@ -201,8 +199,8 @@ class PromptWriter:
             return render(text=text, category=category) + self._ending
 
         texts = item_texts(self.history, self.options)
-        pairs = texts.select("text", "category").iter_rows()
-        prompts = self._cut_to_limit("item", [ItemPrompt(write, *pair) for pair in pairs])
+        forms = [ItemPrompt(write, *pair) for pair in texts.select("text", "category").iter_rows()]
+        prompts = self._cut_to_limit("item", forms)
         return texts.select("item").with_columns(prompt=pl.Series(prompts, dtype=pl.String))
 
     def _cut_to_limit(self, kind: str, prompts: Sequence[ShrinkingPrompt]) -> list[str]:

@@ -20,6 +20,7 @@ import contextlib
 import gzip
 import hashlib
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,10 +33,16 @@ from safetensors.torch import save as to_bytes
 
 from recbole_llm4msr.data.folders import companion_folder
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
-from recbole_llm4msr.knowledge.store.files import checksum, read_json, write_atomically, write_json
+from recbole_llm4msr.knowledge.store.files import checksum, write_atomically, write_json
+from recbole_llm4msr.knowledge.store.integrity import (
+    KEY_BYTES,
+    fault_of_chunk,
+    read_identity,
+    read_record,
+)
 from recbole_llm4msr.util.fingerprint import fingerprint
 
-KEY_BYTES = 16
+logger = logging.getLogger(__name__)
 
 
 def keys_of(prompts: Sequence[str]) -> np.ndarray:
@@ -51,19 +58,26 @@ class Shelf:
     Args:
         folder: ``vectors/<encoder>`` of the store.
         identity: The encoder's identity: everything that determines a vector besides its prompt.
+
+    Attributes:
+        chunks: The valid chunks, sorted.
+        damaged: The chunks that are not used, each with its fault.
     """
 
     folder: Path
     identity: Mapping[str, Any]
-    _chunks: list[Path] = field(default_factory=list)
+    damaged: dict[Path, str] = field(default_factory=dict)
+    chunks: list[Path] = field(default_factory=list)
     _keys: np.ndarray = field(default_factory=lambda: sortable(keys_of([])))
     _places: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.int64))
 
     def refresh(self) -> Shelf:
-        """Read the keys of all chunks again; other processes may have written more."""
-        self._chunks = sorted(self.folder.glob("*.safetensors"))
+        """Check all chunks and read their keys again; other processes may have written more."""
+        faults = {path: fault_of_chunk(path) for path in sorted(self.folder.glob("*.safetensors"))}
+        self.chunks = [path for path, fault in faults.items() if not fault]
+        self.damaged = {path: fault for path, fault in faults.items() if fault}
         keys, places = [keys_of([])], [self._places[:0]]
-        for number, path in enumerate(self._chunks):
+        for number, path in enumerate(self.chunks):
             with _open_chunk(path) as chunk:
                 chunk_keys = chunk.get_tensor("keys").numpy()
             keys.append(chunk_keys)
@@ -102,7 +116,7 @@ class Shelf:
         result: np.ndarray | None = None
         for number in np.unique(places[:, 0]):
             rows = np.flatnonzero(places[:, 0] == number)
-            with _open_chunk(self._chunks[number]) as chunk:
+            with _open_chunk(self.chunks[number]) as chunk:
                 chunk_rows = places[rows, 1]
                 vectors = chunk.get_tensor("vectors").numpy()  # memory-mapped, not read
                 if result is None:
@@ -137,8 +151,7 @@ class Shelf:
                 f"{bad} of {len(vectors)} vectors hold NaN or infinity; none of this chunk is "
                 "stored. With a float16 model try knowledge_dtype: bfloat16 or float32"
             )
-        if not (self.folder / "encoder.json").exists():
-            write_json(self.folder / "encoder.json", self.identity)
+        self.write_identity()
         norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
         units = vectors / np.where(norms > 0, norms, 1)[:, None]
         tensors = {
@@ -158,10 +171,27 @@ class Shelf:
         write_atomically(path, content)
         return path
 
-    def records(self) -> Iterator[tuple[Path, dict[str, Any]]]:
-        """Yield every chunk with its record."""
-        for path in sorted(self.folder.glob("*.safetensors")):
-            yield path, read_json(path.with_suffix(".json"))
+    def write_identity(self) -> None:
+        """Write the encoder's identity where it is missing or damaged."""
+        try:
+            read_identity(self.folder)
+        except KnowledgeError:
+            write_json(self.folder / "encoder.json", self.identity)
+
+    def remove_damaged(self) -> None:
+        """Remove the damaged chunks with their records and lines; a line in the log for each."""
+        for path, fault in self.damaged.items():
+            if not fault_of_chunk(path):  # another process has made it again
+                continue
+            logger.warning("%s: damaged (%s); removed, its prompts are encoded again", path, fault)
+            for suffix in (".safetensors", ".json", ".jsonl.gz"):
+                path.with_suffix(suffix).unlink(missing_ok=True)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield the records of the valid chunks; those that are damaged are left out."""
+        for path in self.chunks:
+            with contextlib.suppress(KnowledgeError):
+                yield read_record(path.with_suffix(".json"))
 
 
 class KnowledgeStore:
@@ -175,18 +205,15 @@ class KnowledgeStore:
         return Shelf(self.folder / "vectors" / fingerprint(identity), identity).refresh()
 
     def shelves(self) -> Iterator[Shelf]:
-        """Yield all shelves of the store."""
-        for path in sorted((self.folder / "vectors").glob("*/encoder.json")):
-            yield Shelf(path.parent, read_json(path)).refresh()
+        """Yield all shelves of the store whose identity is valid."""
+        for path in sorted((self.folder / "vectors").glob("*/")):
+            with contextlib.suppress(KnowledgeError):
+                yield Shelf(path, read_identity(path)).refresh()
 
     def prepared(self, name: str) -> tuple[Path, Path]:
         """Return the paths of the vectors and the manifest of one prepared knowledge."""
         base = self.folder / "prepared" / name
         return base.with_suffix(".safetensors"), base.with_suffix(".json")
-
-    def manifests(self) -> list[dict[str, Any]]:
-        """Return the manifests of all prepared knowledge."""
-        return [read_json(p) for p in sorted((self.folder / "prepared").glob("*.json"))]
 
 
 def sortable(keys: np.ndarray) -> np.ndarray:
@@ -210,12 +237,9 @@ def store_folder(config: Settings, options: KnowledgeOptions, dataset: str) -> P
 
 @contextlib.contextmanager
 def _open_chunk(path: Path) -> Iterator[Any]:
-    """Open a chunk file; a damaged one raises :class:`KnowledgeError`."""
+    """Open a chunk that was valid; one that has changed raises :class:`KnowledgeError`."""
     try:
         with safetensors.safe_open(path, framework="pt") as chunk:
             yield chunk
     except (safetensors.SafetensorError, FileNotFoundError) as error:
-        raise KnowledgeError(
-            f"{path}: damaged ({error}). `python -m recbole_llm4msr knowledge verify --delete` "
-            "removes damaged chunks; the next build makes them again"
-        ) from error
+        raise KnowledgeError(f"{path}: changed while it was used ({error}); run again") from error

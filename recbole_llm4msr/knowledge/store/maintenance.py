@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import safetensors
-import torch
-
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store.chunks import KEY_BYTES, KnowledgeStore
-from recbole_llm4msr.knowledge.store.files import checksum, write_atomically
+from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
+from recbole_llm4msr.knowledge.store.files import write_atomically
+from recbole_llm4msr.knowledge.store.integrity import fault_of_chunk, read_identity, read_record
 from recbole_llm4msr.knowledge.store.prepared import load_prepared
 
 
@@ -24,41 +22,40 @@ class CheckedFile:
 
 
 def verify(store: KnowledgeStore) -> Iterator[CheckedFile]:
-    """Read every file of a store completely; check shapes, checksum and finite numbers."""
-    for path in sorted((store.folder / "vectors").glob("*/*.safetensors")):
-        yield CheckedFile(path, _fault_of_chunk(path))
-    for path in sorted((store.folder / "prepared").glob("*.safetensors")):
-        try:
-            load_prepared(path, path.with_suffix(".json"))
-            yield CheckedFile(path, "")
-        except KnowledgeError as error:
-            yield CheckedFile(path, str(error))
+    """Read every file of a store completely; check keys, shapes, checksums and finite numbers."""
+    for folder in sorted((store.folder / "vectors").glob("*/")):
+        if (folder / "encoder.json").exists():  # the next build writes it where it is missing
+            yield CheckedFile(folder / "encoder.json", _fault(read_identity, folder))
+        for path in sorted(folder.glob("*.safetensors")):
+            yield CheckedFile(path, fault_of_chunk(path, again=True))
+            record = path.with_suffix(".json")
+            if record.exists():  # a chunk can be used without
+                yield CheckedFile(record, _fault(read_record, record))
+    prepared = (store.folder / "prepared").glob("*.*")
+    for path in sorted({path.with_suffix(".safetensors") for path in prepared if _is_part(path)}):
+        yield CheckedFile(path, _fault(load_prepared, path, path.with_suffix(".json")))
 
 
-def _fault_of_chunk(path: Path) -> str:
-    """Return what is wrong with a chunk, an empty text for a valid one."""
+def _is_part(path: Path) -> bool:
+    return path.suffix in (".safetensors", ".json")
+
+
+def _fault(read: Callable, *paths: Path) -> str:
+    """Return the message of the error that reading raises, an empty text for none."""
     try:
-        with safetensors.safe_open(path, framework="pt") as chunk:
-            tensors = {name: chunk.get_tensor(name) for name in chunk.keys()}  # noqa: SIM118
-            expected = (chunk.metadata() or {}).get("sha256")
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        return f"cannot be read: {error}"
-    if set(tensors) != {"keys", "vectors", "norms"}:
-        return f"holds {', '.join(sorted(tensors))} instead of keys, norms, vectors"
-    n = len(tensors["keys"])
-    shapes = (tensors["keys"].shape[1:], len(tensors["vectors"]), len(tensors["norms"]))
-    if shapes != ((KEY_BYTES,), n, n):
-        return "its keys, vectors and norms do not belong together"
-    if checksum(tensors) != expected:
-        return "its contents are not what its checksum says"
-    if not torch.isfinite(tensors["vectors"]).all():
-        return "holds NaN or infinity"
+        read(*paths)
+    except KnowledgeError as error:
+        return str(error)
     return ""
 
 
 def delete(file: CheckedFile) -> None:
-    """Delete a damaged file with its record and lines; the next build writes it again."""
-    for suffix in (".safetensors", ".json", ".jsonl.gz"):
+    """Delete a damaged file, vectors with their record and lines; the next build writes it again.
+
+    A damaged record is deleted alone: its vectors may have cost hours.
+    """
+    vectors = file.path.suffix == ".safetensors"
+    for suffix in (".safetensors", ".json", ".jsonl.gz") if vectors else (file.path.suffix,):
         file.path.with_suffix(suffix).unlink(missing_ok=True)
 
 
@@ -88,7 +85,7 @@ def merge(sources: Sequence[Path], destination: Path) -> tuple[int, int]:
     for source in sources:
         check_store(source)
         for path in sorted((source / "vectors").glob("*/*.safetensors")):
-            fault = _fault_of_chunk(path)
+            fault = fault_of_chunk(path)
             if fault:
                 raise KnowledgeError(f"{path}: {fault}; verify --delete that store and build again")
             chunks.append((path, destination / path.relative_to(source)))
@@ -121,7 +118,7 @@ class ShelfSummary:
 def shelves_of(store: KnowledgeStore) -> Iterator[ShelfSummary]:
     """Summarise every shelf of a store from its records."""
     for shelf in store.shelves():
-        records = [record for _, record in shelf.records()]
+        records = list(shelf.records())
         size = sum(path.stat().st_size for path in shelf.folder.iterdir())
         yield ShelfSummary(
             shelf.folder.name,

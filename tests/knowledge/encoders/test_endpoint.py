@@ -72,6 +72,10 @@ class Handler(BaseHTTPRequestHandler):
         return self.answer(200, json.dumps({"data": data[::-1]}))
 
     def answer(self, status, content):
+        if status == "raw":  # not through http.server: bytes as they are
+            self.wfile.write(content)
+            self.close_connection = True
+            return
         length, content = (99, b"") if content is None else (None, content.encode())
         self.send_response(status)
         if status == 429:
@@ -244,6 +248,21 @@ def test_an_answer_that_breaks_off_is_requested_again(serve):
     assert server.requests == 5
 
 
+HALF = b'HTTP/1.1 200 OK\r\nContent-Length: 400\r\n\r\n{"data": [{"index": 0, '
+HALF_ERROR = b"HTTP/1.1 503 Busy\r\nContent-Length: 400\r\n\r\nover"
+
+
+@pytest.mark.parametrize(
+    "content", [HALF, HALF_ERROR, b"SSH-2.0-OpenSSH_9.6\r\n", b"", b"\x00\xff"]
+)
+def test_a_broken_answer_is_requested_again(serve, content):
+    server = serve({0: ("raw", content), 2: ("raw", content)})
+    np.testing.assert_array_equal(encode(encoder_of(server)), WANTED)
+    assert server.requests == 6
+    with pytest.raises(KnowledgeError, match="3 attempts failed"):
+        encode(encoder_of(serve({"always": ("raw", content)})), ["a"])
+
+
 def narrow(vectors):
     return [v[:2] for v in vectors]
 
@@ -256,6 +275,14 @@ def not_a_number(vectors):
     return [v * np.nan for v in vectors]
 
 
+def all_zero(vectors):
+    return [v * (n > 0) for n, v in enumerate(vectors)]
+
+
+def of_every_token(vectors):
+    return [np.stack([v, v]) for v in vectors]
+
+
 def one_short(vectors):
     return vectors[:-1]
 
@@ -266,6 +293,7 @@ def one_short(vectors):
         ({1: narrow}, r"numbers; is more than one model"),
         ({"always": ragged}, "different widths"),
         ({"always": not_a_number}, "NaN or infinity"),
+        ({"always": all_zero}, "1 of 3 vectors are all zeros"),
         ({"always": one_short}, "2 vectors came back for 3 prompts"),
         ({"always": (200, "<html>")}, "not that of /v1/embeddings"),
         ({"always": (200, '{"data": [{"embedding": "&&"}]}')}, "not that of /v1/embeddings"),
@@ -275,6 +303,12 @@ def one_short(vectors):
 def test_an_invalid_answer_is_an_error(serve, fault, words):
     with pytest.raises(KnowledgeError, match=words):
         encode(encoder_of(serve(fault), endpoint_concurrency=1), ["a", "b", "c", "d", "e", "f"])
+
+
+def test_a_vector_for_every_token_is_an_error(serve):
+    server = serve({"always": of_every_token}, base64_answers=False)
+    with pytest.raises(KnowledgeError, match="nested lists"):
+        encode(encoder_of(server), ["a", "b"])
 
 
 def test_an_unreachable_server_is_an_error():

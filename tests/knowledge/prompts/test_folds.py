@@ -12,15 +12,9 @@ import torch
 from recbole_llm4msr.data.atomic import read_atomic
 from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge import prepare_knowledge
+from recbole_llm4msr.knowledge.audit.probes import item_vectors, row_vectors
 from recbole_llm4msr.knowledge.prompts.folds import LEAST_GROUPS, assign_folds
-from tests.knowledge.coin_flips import (
-    coin_history,
-    compared,
-    item_vectors,
-    readable,
-    row_vectors,
-    share_of_positives,
-)
+from tests.knowledge.coin_flips import coin_history, compared, readable, share_of_positives
 
 # Standard errors of an AUC on the rows below are .004 to .009.
 CHANCE = 0.53

@@ -1,4 +1,6 @@
-"""Chunks of a store: read in any order, refused when damaged; where the store is."""
+"""Chunks of a store: read in any order, made anew when damaged; where the store is."""
+
+import os
 
 import numpy as np
 import pytest
@@ -6,6 +8,7 @@ import pytest
 from recbole_llm4msr.knowledge import KnowledgeError
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
 from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of, sortable, store_folder
+from recbole_llm4msr.util.staging import staging_path
 from tests.knowledge.conftest import Settings
 from tests.knowledge.counting_encoder import PROMPTS, Counting, build, shelf_of
 
@@ -38,12 +41,40 @@ def test_a_store_folder_that_is_a_file_is_an_error(tmp_path):
         build(tmp_path / "store", Counting())
 
 
-def test_a_damaged_chunk_is_refused(tmp_path):
+@pytest.mark.parametrize("damage", [lambda c: c[:100], lambda c: c[:-1] + bytes([c[-1] ^ 1])])
+def test_a_damaged_chunk_is_not_read_and_is_made_anew(tmp_path, caplog, damage):
+    good, _ = build(tmp_path, Counting())
+    path = good.chunks[0]
+    content = path.read_bytes()
+    path.write_bytes(damage(content))
+    shelf = shelf_of(tmp_path, Counting())
+    assert list(shelf.damaged) == [path]
+    assert 0 < len(shelf) < len(PROMPTS)
+    again, report = build(tmp_path, Counting())
+    assert report.made == len(PROMPTS) - len(shelf)
+    assert f"{path}: damaged" in caplog.text
+    assert "its prompts are encoded again" in caplog.text
+    assert not again.damaged
+    assert path.read_bytes() == content
+
+
+def test_a_damaged_identity_is_written_again(tmp_path):
+    shelf, _ = build(tmp_path, Counting())
+    path = shelf.folder / "encoder.json"
+    content = path.read_text()
+    path.write_text(content.replace("0", "1", 1))
+    assert not list(KnowledgeStore(tmp_path).shelves())
     build(tmp_path, Counting())
-    path = sorted(tmp_path.rglob("*.safetensors"))[0]
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(KnowledgeError, match=r"damaged.*verify --delete"):
-        shelf_of(tmp_path, Counting())
+    assert path.read_text() == content
+
+
+def test_a_build_removes_what_a_killed_one_left(tmp_path):
+    shelf, _ = build(tmp_path, Counting())
+    left = staging_path(shelf.chunks[0])
+    left = left.with_name(left.name.replace(f"-{os.getpid()}-", "-999999999-"))
+    left.write_bytes(b"half")
+    build(tmp_path, Counting())
+    assert not left.exists()
 
 
 def test_large_and_tiny_vectors_survive_half_precision(tmp_path):

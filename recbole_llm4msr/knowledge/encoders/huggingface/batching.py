@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 import torch
+
+WIDTH_STEP = 64  # a batch of a fixed shape is a multiple of this wide
+
+
+class FixedBatch(NamedTuple):
+    """Rows of a batch, the length they are padded to, and the number of rows to fill it up to."""
+
+    rows: np.ndarray
+    width: int
+    size: int
 
 
 def plan_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
@@ -26,6 +37,27 @@ def plan_batches(lengths: np.ndarray, budget: int) -> Iterator[np.ndarray]:
         size = max(1, budget // longest)
         yield order[start : start + size]
         start += size
+
+
+def plan_fixed_shapes(lengths: np.ndarray, answer: int, budget: int) -> Iterator[FixedBatch]:
+    """Yield batches whose shape depends on the length of each of their prompts alone.
+
+    In half precision a matrix product of another shape is rounded in another way, and one other
+    token makes another answer. So a prompt is padded to a length that follows from its own, with
+    one column of padding at least (without any, attention would run without a mask), and a batch of
+    that length always has the same number of rows.
+
+    Args:
+        lengths: Tokens of every prompt, shape (n,).
+        answer: Most tokens of an answer.
+        budget: Most tokens of a batch, padding and answers included.
+    """
+    widths = (lengths // WIDTH_STEP + 1) * WIDTH_STEP
+    for width in np.unique(widths)[::-1].tolist():
+        rows = np.flatnonzero(widths == width)
+        size = max(1, budget // (width + answer))
+        for start in range(0, len(rows), size):
+            yield FixedBatch(rows[start : start + size], width, size)
 
 
 def plan_chunks(lengths: np.ndarray, tokens: int) -> Iterator[slice]:

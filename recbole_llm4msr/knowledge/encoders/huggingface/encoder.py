@@ -29,6 +29,7 @@ from recbole_llm4msr.knowledge.encoders.huggingface.hub import (
     load_model,
     load_tokenizer,
     revision,
+    token_limit,
     truncate_blocks,
 )
 from recbole_llm4msr.knowledge.encoders.huggingface.prefill import Prefill
@@ -77,27 +78,14 @@ class PretrainedEncoder(Encoder):
         self.device = device_of(options.knowledge_device)
         self.dtype = dtype_of(options.knowledge_dtype, self.device)
         self.depth = depth_of(self.config, options.knowledge_layer)
-        self.max_tokens = self._limit()
+        wanted, default = options.prompt_max_tokens, DEFAULT_TOKENS[self.form]
+        self.max_tokens = token_limit(self.name, self.config, wanted, default)
         if self.generates and not self.causal:
             raise KnowledgeError(
                 f"knowledge_mode: generate needs a decoder; {self.name} is an encoder, use prefill"
             )
         if self.generates and options.knowledge_layer != -1:
             raise KnowledgeError("knowledge_layer: generate mode keeps the last layer; use -1")
-
-    def _limit(self) -> int:
-        """Return ``prompt_max_tokens`` or its default, at most the model's context length."""
-        text = getattr(self.config, "get_text_config", lambda: self.config)()
-        context = getattr(text, "max_position_embeddings", None) or 1 << 30
-        if text.model_type in ("roberta", "xlm-roberta", "camembert"):
-            context -= 2  # positions of these models start after the padding id
-        wanted = self.options.prompt_max_tokens
-        if wanted is not None and wanted > context:
-            raise KnowledgeError(
-                f"prompt_max_tokens: {wanted} is more than {self.name} can read ({context} "
-                "tokens); lower it"
-            )
-        return wanted or min(DEFAULT_TOKENS[self.form], context)
 
     def identity(self) -> dict[str, Any]:
         """See :class:`~recbole_llm4msr.knowledge.encoders.base.Encoder`."""
@@ -111,6 +99,8 @@ class PretrainedEncoder(Encoder):
         }
         if not self.generates:
             return {**common, "layer": self.depth, "pooling": self.pooling}
+        if self.fixed_shapes:  # the shape of a batch takes part in the rounding
+            common["batch_tokens"] = self._budget()
         sampled = {"seed": self.options.knowledge_seed} if self.options.generate_temperature else {}
         return {
             **common,
@@ -218,9 +208,7 @@ class PretrainedEncoder(Encoder):
     @cached_property
     def runner(self) -> Prefill | Generation:
         """The prefill or generation that runs the model; weights are loaded on first use."""
-        options = self.options
-        prefills_decoder = self.causal and not self.generates
-        budget = options.knowledge_batch_tokens or default_budget(self.device, prefills_decoder)
+        options, budget = self.options, self._budget()
         if self.generates:
             return Generation(
                 self._load(),
@@ -229,6 +217,7 @@ class PretrainedEncoder(Encoder):
                 max_tokens=options.generate_max_tokens,
                 temperature=options.generate_temperature,
                 seed=options.knowledge_seed,
+                fixed_shapes=self.fixed_shapes,
             )
         return Prefill(
             self._load(),
@@ -239,6 +228,16 @@ class PretrainedEncoder(Encoder):
             prefix=self.prefix,
             packing=self.device.type == "cuda" and has_flash_attention(),
         )
+
+    @property
+    def fixed_shapes(self) -> bool:
+        """Whether batches have fixed shapes: in half precision others give other answers."""
+        return self.generates and self.dtype != torch.float32
+
+    def _budget(self) -> int:
+        prefills_decoder = self.causal and not self.generates
+        chosen = self.options.knowledge_batch_tokens
+        return chosen or default_budget(self.device, prefills_decoder)
 
     def _load(self) -> torch.nn.Module:
         model = load_model(self.name, self.dtype, self.device, head=self.generates)

@@ -13,7 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from recbole_llm4msr.knowledge.encoders.huggingface.batching import plan_batches
+from recbole_llm4msr.knowledge.encoders.huggingface.batching import (
+    plan_batches,
+    plan_fixed_shapes,
+)
 
 
 class Generation:
@@ -27,6 +30,8 @@ class Generation:
         temperature: 0 decodes greedily.
         seed: Seed of the samples. A sample depends on the seed and the prompt alone, not on the
             batch.
+        fixed_shapes: Decode in batches whose shape does not depend on the other prompts, see
+            :func:`~.batching.plan_fixed_shapes`.
     """
 
     def __init__(
@@ -38,9 +43,11 @@ class Generation:
         max_tokens: int,
         temperature: float = 0.0,
         seed: int = 0,
+        fixed_shapes: bool = False,
     ) -> None:
         self.model, self.tokenizer, self.budget = model, tokenizer, budget
         self.max_tokens, self.temperature, self.seed = max_tokens, temperature, seed
+        self.fixed_shapes = fixed_shapes
         self.device = next(model.parameters()).device
 
     @torch.inference_mode()
@@ -49,20 +56,25 @@ class Generation:
     ) -> Iterator[tuple[np.ndarray, torch.Tensor, list[str]]]:
         """Yield the rows of every batch with their last states (B, d) and texts."""
         lengths = np.fromiter(map(len, ids), dtype=np.int64, count=len(ids))
-        for rows in plan_batches(lengths + self.max_tokens, self.budget):
-            states, texts = self._decode([ids[row] for row in rows])
-            yield rows, states, texts
+        if not self.fixed_shapes:
+            for rows in plan_batches(lengths + self.max_tokens, self.budget):
+                yield rows, *self._decode([ids[row] for row in rows], int(lengths[rows].max()))
+            return
+        for rows, width, size in plan_fixed_shapes(lengths, self.max_tokens, self.budget):
+            filled = [ids[row] for row in np.resize(rows, size)]  # repeats rows
+            states, texts = self._decode(filled, width)
+            yield rows, states[: len(rows)], texts[: len(rows)]
 
-    def _decode(self, ids: list[list[int]]) -> tuple[torch.Tensor, list[str]]:
+    def _decode(self, ids: list[list[int]], width: int) -> tuple[torch.Tensor, list[str]]:
+        """Decode prompts that are padded to ``width``: last states (B, d) and texts."""
         from transformers import GenerationConfig, LogitsProcessorList
 
         pad = self._pad()
-        longest = max(map(len, ids))
-        tokens = torch.full((len(ids), longest), pad)
-        mask = torch.zeros(len(ids), longest, dtype=torch.long)
+        tokens = torch.full((len(ids), width), pad)
+        mask = torch.zeros(len(ids), width, dtype=torch.long)
         for row, prompt in enumerate(ids):  # left padding: all answers start at one column
-            tokens[row, longest - len(prompt) :] = torch.tensor(prompt)
-            mask[row, longest - len(prompt) :] = 1
+            tokens[row, width - len(prompt) :] = torch.tensor(prompt)
+            mask[row, width - len(prompt) :] = 1
         processors = []
         if self.temperature > 0:
             processors.append(_Sampling(ids, self.temperature, self.seed))
@@ -85,7 +97,7 @@ class Generation:
             )
         finally:
             hook.remove()
-        answers = whole[:, longest:].cpu()  # (B, steps)
+        answers = whole[:, width:].cpu()  # (B, steps)
         last = self._last_steps(answers)
         kept = torch.stack([states[step][row] for row, step in enumerate(last)])
         cut = [answer[: step + 1] for answer, step in zip(answers, last, strict=True)]

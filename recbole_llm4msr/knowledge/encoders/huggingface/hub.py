@@ -130,6 +130,23 @@ def depth_of(config: Any, layer: int) -> int:
     return wanted
 
 
+def token_limit(name: str, config: Any, wanted: int | None, default: int) -> int:
+    """Return ``prompt_max_tokens`` or its default, at most the model's context length.
+
+    Raises:
+        KnowledgeError: The model cannot read as many tokens as are wanted.
+    """
+    text = getattr(config, "get_text_config", lambda: config)()
+    context = getattr(text, "max_position_embeddings", None) or 1 << 30
+    if text.model_type in ("roberta", "xlm-roberta", "camembert"):
+        context -= 2  # positions of these models start after the padding id
+    if wanted is not None and wanted > context:
+        raise KnowledgeError(
+            f"prompt_max_tokens: {wanted} is more than {name} can read ({context} tokens); lower it"
+        )
+    return wanted or min(default, context)
+
+
 def has_flash_attention() -> bool:
     """Return whether flash attention 2 is available."""
     from transformers.utils import is_flash_attn_2_available

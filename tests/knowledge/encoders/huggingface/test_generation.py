@@ -41,6 +41,27 @@ class TestGenerate:
             text = encoder.tokenizer.decode(out.sequences[0, ids.shape[1] :], True)
             assert found.texts[at] == text
 
+    @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+    def test_half_precision_does_not_depend_on_the_batch(self, qwen, dtype):
+        """Bit for bit; batches of other shapes are rounded in other ways."""
+        keys = {"knowledge_dtype": dtype, "knowledge_batch_tokens": 400}
+        together = self.run(self.encoder(qwen, **keys), PROMPTS)
+        some = self.run(self.encoder(qwen, **keys), PROMPTS[4:0:-2])
+        singles = [self.run(self.encoder(qwen, **keys), [prompt]) for prompt in PROMPTS]
+        assert [one.texts[0] for one in singles] == together.texts
+        np.testing.assert_array_equal(
+            np.concatenate([one.vectors for one in singles]), together.vectors
+        )
+        np.testing.assert_array_equal(some.vectors, together.vectors[4:0:-2])
+
+    def test_in_half_precision_the_size_of_a_batch_is_part_of_the_key(self, qwen):
+        def identity(dtype, tokens):
+            keys = {"knowledge_dtype": dtype, "knowledge_batch_tokens": tokens}
+            return self.encoder(qwen, **keys).vector_identity()
+
+        assert identity("bfloat16", 400) != identity("bfloat16", 800)
+        assert identity("float32", 400) == identity("float32", 800)
+
     def test_an_answer_that_ends_early_keeps_its_own_last_step(self, qwen):
         encoder = self.encoder(qwen)
         answers = torch.tensor([[5, 2, 0, 0], [5, 6, 7, 8], [2, 0, 0, 0]])

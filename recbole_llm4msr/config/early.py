@@ -48,7 +48,8 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
     if model is None:  # a file names it
         return
     names.check_model(model)
-    compared_names(convert(options.get("compare")), model)
+    for name in compared_names(convert(options.get("compare")), model):
+        names.check_model(name, "compare")
     _check_types(options, model)
     if model.removeprefix("LLM4MSR_") in (*names.backbones(), *names.recboles_context_models()):
         # A backbone of another package may bring keys of its own.

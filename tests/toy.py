@@ -57,6 +57,10 @@ def toy_settings(tmp_path: Path, **more) -> dict:
         "train_batch_size": 64,
         "embedding_size": 4,
         "mlp_hidden_size": [8],
+        # Without dropout, two forms of one computation give the same numbers.
+        "dropout_prob": 0.0,
+        "meta_dropout_prob": 0.0,
+        "learning_rate": 0.001,
         "use_gpu": False,
         "state": "ERROR",
         **more,

@@ -73,8 +73,6 @@ def _packed(config, loaders: Sequence) -> tuple:
 def _blocks(config, train, is_packed: bool) -> dict[str, Any]:
     """Options of the packed training loader for ``user_block_size``."""
     size = 1 if config["user_block_size"] is None else config["user_block_size"]
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"user_block_size: {size!r} is not a number of rows")
     if size == 1:
         return {}
     if not (is_packed and type(train.sampler) is RandomSampler):

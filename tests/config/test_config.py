@@ -44,8 +44,13 @@ def test_precedence_rises_from_overall_to_the_command_line(toy, tmp_path, comman
 
 def test_llm4msr_reads_the_backbones_file_and_then_its_own() -> None:
     config = Config("LLM4MSR_STAR", "ml-100k")
-    star = yaml.safe_load((properties_folder() / "model/STAR.yaml").read_text())
-    assert {key: config[key] for key in star} == star
+    star, own = (
+        yaml.safe_load((properties_folder() / f"model/{name}.yaml").read_text())
+        for name in ("STAR", "LLM4MSR")
+    )
+    both = {**star, **own}
+    assert {key: config[key] for key in both} == both
+    assert star["dropout_prob"] != own["dropout_prob"]
     assert config["use_user_meta"] is True
     assert config.uses_knowledge
     assert not Config("LLM4MSR_STAR", "ml-100k", None, {

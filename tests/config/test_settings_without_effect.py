@@ -39,9 +39,9 @@ def warnings_of(caplog) -> list[str]:
 
 def test_the_table_has_every_option_of_knowledge_and_of_the_levels() -> None:
     levels = yaml.safe_load((properties_folder() / "model/LLM4MSR.yaml").read_text())
-    # The switches themselves, and what regularises whatever level is on.
+    # The switches themselves, and what whatever level is on trains with.
     switches = {"use_user_meta", "use_scenario_meta", "use_item_meta"}
-    switches |= {"meta_dropout_prob", "meta_weight_decay"}
+    switches |= {"meta_dropout_prob", "meta_weight_decay", "dropout_prob", "learning_rate"}
     assert set(NEEDS) == {f.name for f in fields(KnowledgeOptions)} | set(levels) - switches
     named = {key for needs in NEEDS.values() for need in needs for key in need}
     assert named <= set(NEEDS) | switches

@@ -91,6 +91,11 @@ class SmallData:
             "embedding_size": 4,
             "meta_code_size": 16,  # perturbed weights of wider codes add up to huge logits
             "train_batch_size": 256,
+            # Without dropout, two forms of one computation give the same numbers.
+            "dropout_prob": 0.0,
+            "meta_dropout_prob": 0.0,
+            "learning_rate": 0.001,
+            "partitioned_norm": True,  # as published, and as the slow version has it
             "use_gpu": False,
         }
         config = Config("SharedBottom", name, config_dict=options)

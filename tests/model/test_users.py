@@ -139,5 +139,6 @@ def test_a_model_scores_alike_by_every_plan(small, meta_rank, name) -> None:
 
 
 def test_an_unknown_plan_raises(small) -> None:
-    with pytest.raises(ValueError, match="meta_plan: 'row' is not one of auto, rows, users"):
+    message = r"meta_plan \(config_dict\): 'row' is not one of auto, rows, users"
+    with pytest.raises(ValueError, match=message):
         small.build("LLM4MSR_STAR", meta_plan="row")

@@ -148,9 +148,11 @@ def test_a_checkpoint_is_not_resumed_by_another_optimiser(toy, tmp_path, saved_b
 
 def test_the_first_step_of_sparse_adam_equals_that_of_dense_adam(toy, tmp_path) -> None:
     """Lazy and dense Adam are equal until a row has a step without gradient."""
+    # Without normalisation some gradients are so small that rounding decides their sign.
+    one_step = {"train_batch_size": 4096, "partitioned_norm": True}
     weights = []
     for choice in ("dense", "sparse_adam"):
-        trainer, (train, *_) = make(tmp_path, embedding_optimizer=choice, train_batch_size=4096)
+        trainer, (train, *_) = make(tmp_path, embedding_optimizer=choice, **one_step)
         trainer._train_epoch(train, 0)
         weights.append(trainer.model.token_embedding_table.embedding.weight.detach())
     torch.testing.assert_close(*weights)

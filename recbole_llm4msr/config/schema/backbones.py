@@ -92,6 +92,6 @@ BACKBONES: dict[str, Option] = {
     "aux_hidden_size": Option("list of int", "Widths of the auxiliary network's hidden layers."),
     "partitioned_norm": Option(
         "bool",
-        "Whether the input is normalised with statistics per scenario.",
+        "Whether the input is normalised with statistics per scenario, as published.",
     ),
 }

@@ -81,5 +81,7 @@ def test_a_batch_of_blocks_is_scored_as_row_by_row(toy, tmp_path, meta_rank) -> 
 def test_invalid_user_block_sizes_raise(toy, tmp_path, settings) -> None:
     with pytest.raises(ValueError, match="user_block_size needs shuffled"):
         epochs(tmp_path, user_block_size=4, **settings)
-    with pytest.raises(ValueError, match="user_block_size: 0 is not a number"):
+    with pytest.raises(
+        ValueError, match=r"user_block_size \(config_dict\): 0 has to be at least 1"
+    ):
         epochs(tmp_path, user_block_size=0)

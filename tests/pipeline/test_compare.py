@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import weakref
-from pathlib import Path
 
 import pytest
 
 from recbole_llm4msr import register_backbone, run
+from recbole_llm4msr.config import properties_folder
 from recbole_llm4msr.model import registry
 from recbole_llm4msr.model.backbone.star import STAR
 from recbole_llm4msr.pipeline import experiment
@@ -164,13 +165,17 @@ def test_a_model_that_fails_leaves_the_results_of_the_others(
 
 
 def test_options_of_a_backbone_of_another_package_do_not_stop_the_others(
-    toy, tmp_path: Path, monkeypatch
+    toy, tmp_path, monkeypatch
 ) -> None:
     class Foreign(STAR):
         config_file = tmp_path / "Foreign.yaml"
 
+    module = "recbole.model.context_aware_recommender.foreign"  # where RecBole will find it
+    monkeypatch.setitem(sys.modules, module, None)
+    del sys.modules[module]
     monkeypatch.setattr(registry, "_models", dict(registry._models))
-    Foreign.config_file.write_text("mlp_hidden_size: [8]  # (list of int) Widths.\nmine: 3\n")
+    options = (properties_folder() / "model" / "STAR.yaml").read_text()
+    Foreign.config_file.write_text(f"{options}mine: 3  # (int) Of this model only.\n")
     register_backbone(Foreign)
     settings = toy_settings(tmp_path, epochs=1, mine=4, compare="DeepFM")
     assert list(compared(run("Foreign", "toy", config_dict=settings))) == ["Foreign", "DeepFM"]

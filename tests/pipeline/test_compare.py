@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import sys
@@ -139,7 +140,12 @@ def test_a_model_is_released_before_the_next_is_built(toy, tmp_path, monkeypatch
         return model
 
     monkeypatch.setattr(experiment, "build_model", watched)
-    run("STAR", "toy", config_dict=toy_settings(tmp_path, epochs=1, compare=["FM", "LR"]))
+    settings = toy_settings(tmp_path, epochs=1, compare=["FM", "LR"])
+    gc.disable()  # else a collection by chance could release them
+    try:
+        run("STAR", "toy", config_dict=settings)
+    finally:
+        gc.enable()
     assert len(models) == 3
 
 

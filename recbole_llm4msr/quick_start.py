@@ -59,7 +59,8 @@ def run(
 
     Returns:
         RecBole's result: ``best_valid_score``, ``valid_score_bigger``, ``best_valid_result``,
-        ``test_result``; the results hold a key per metric and scenario.
+        ``test_result``; the results hold a key per metric and scenario. With ``compare`` also
+        ``comparison``, a list with the row of each model.
 
     Raises:
         ValueError: A setting is not valid, or there are fewer cores or GPUs than processes.
@@ -73,6 +74,11 @@ def run(
             config = Config(*given, config_dict, command_line)
         finally:
             logging.disable(logging.NOTSET)
+        if config["compare"]:
+            raise ValueError(
+                "compare: models are compared in one process; leave out --compare or --nproc, or "
+                "compare them with `recbole-llm4msr benchmark`"
+            )
         check_processes(launch.get("nproc", 1), config, oversubscribe)
         return run_processes(run_recboles, given, config_dict, options, **launch)
     return run_recbole(model, dataset, config_file_list, config_dict, **options)
@@ -90,6 +96,8 @@ def objective_function(
         ``test_result``.
     """
     config = Config(config_dict=config_dict, config_file_list=config_file_list)
+    if config["compare"]:
+        logging.getLogger().warning("compare has no effect in a trial of tuning")
     data = prepare_data(config, load_dataset(config))
     trainer = make_trainer(config, build_model(config, data.train.dataset))
     result = train_and_test(config, trainer, data, saved, silent=True)

@@ -22,6 +22,8 @@ Train and evaluate a multi-scenario model, with or without the knowledge of a la
   --dataset=NAME            a folder NAME below --data_path, or a data set that can be downloaded
   --config_files="A B"      yaml files with settings, later ones winning
   --KEY=VALUE               any setting; --KEY VALUE means the same
+  --compare[=MODEL,...]     train others too, on the same split with the same seed, and print one
+                            table; without names: the backbone without LLM4MSR, and DeepFM
   --version                 versions of this package, RecBole and Python
   --traceback               show where an error comes from
   --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole

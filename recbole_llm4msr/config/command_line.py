@@ -15,6 +15,9 @@ from recbole_llm4msr.config.schema.intervals import INTERVALS
 #: Short options of RecBole's ``run_recbole.py``.
 _SHORT = {"-m": "--model", "-d": "--dataset"}
 
+#: Options that mean ``True`` where no value follows.
+_FLAGS = {"compare"}
+
 
 def is_own_program(program: str | None = None) -> bool:
     """Whether the running program is a command of this package, whose every option is a key.
@@ -30,6 +33,8 @@ def is_own_program(program: str | None = None) -> bool:
 
 def parse_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
     """Read options: ``--key=value`` (the value may hold ``=``), ``--key value``, ``-m``, ``-d``.
+
+    ``--compare`` may stand without a value, which means ``True``.
 
     Args:
         arguments: The command line without the program's name.
@@ -51,10 +56,13 @@ def parse_options(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
             continue
         key, equals, value = argument[2:].partition("=")
         if not equals:
-            if following is None or following.startswith("--"):
+            if following is not None and not following.startswith("--"):
+                value, following = following, next(rest, None)
+            elif key in _FLAGS:
+                value = "True"
+            else:
                 others.append(argument)
                 continue
-            value, following = following, next(rest, None)
         if options.get(key, value) != value:
             raise SyntaxError(f"--{key} is given twice: {options[key]!r} and {value!r}")
         options[key] = value

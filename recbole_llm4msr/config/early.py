@@ -13,6 +13,7 @@ import yaml
 
 from recbole_llm4msr.config import names
 from recbole_llm4msr.config.command_line import convert, convert_option
+from recbole_llm4msr.config.compared import compared_names
 from recbole_llm4msr.config.keys import known_keys, properties_folder, recboles_files, unknown_keys
 from recbole_llm4msr.config.schema.mappings import BY_SUFFIX
 from recbole_llm4msr.config.value_checks import value_error
@@ -47,6 +48,8 @@ def check_options(options: dict[str, str], others: list[str]) -> None:
     if model is None:  # a file names it
         return
     names.check_model(model)
+    for name in compared_names(convert(options.get("compare")), model):
+        names.check_model(name, "compare")
     _check_types(options, model)
     if model.removeprefix("LLM4MSR_") in (*names.backbones(), *names.recboles_context_models()):
         # A backbone of another package may bring keys of its own.

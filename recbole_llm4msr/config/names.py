@@ -48,11 +48,15 @@ def metrics() -> tuple[str, ...]:
     return tuple(sorted(name.lower() for name in _classes(file, _CLASS)))
 
 
-def check_model(name: str) -> None:
+def check_model(name: str, key: str = "model") -> None:
     """Check that a model of this name may exist, without importing models.
 
     A name that passes may still be refused by :func:`recbole_llm4msr.get_model`, with the same
     message.
+
+    Args:
+        name: Name of the model.
+        key: Setting that names it, for the message.
 
     Raises:
         ValueError: There is no such model; the message names the nearest ones.
@@ -69,7 +73,7 @@ def check_model(name: str) -> None:
     near = difflib.get_close_matches(name.lower(), folded, n=3, cutoff=0.5)
     hint = f" Did you mean {' or '.join(folded[n] for n in near)}?" if near else ""
     raise ValueError(
-        f"model: there is no model {name!r}.{hint} "
+        f"{key}: there is no model {name!r}.{hint} "
         f"Multi-scenario models: {', '.join(own)}, each also as LLM4MSR_<Name>; besides them "
         "RecBole's own, the context-aware ones also as LLM4MSR_<Name>."
     )

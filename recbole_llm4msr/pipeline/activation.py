@@ -36,6 +36,7 @@ _LIGHT = frozenset(
         "cli.recommend",
         "config",
         "config.command_line",
+        "config.compared",
         "config.early",
         "config.keys",
         "config.names",

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from contextlib import contextmanager
+from functools import partial
 from logging import getLogger
 from pathlib import Path
-from time import perf_counter
 from typing import Any, NamedTuple
 
 import torch
@@ -27,27 +26,19 @@ from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.model import backbone_of, get_model
 from recbole_llm4msr.model.rare_ids import share_rare_rows
 from recbole_llm4msr.pipeline import report
+from recbole_llm4msr.pipeline.compared_configs import compared_configs
+from recbole_llm4msr.pipeline.comparison import TestScores, compare
 from recbole_llm4msr.pipeline.explanations import (
     explaining_empty_data,
     explaining_nan,
     make_log_folder,
 )
+from recbole_llm4msr.pipeline.phase_times import PhaseTimes
 from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.pipeline.result_warnings import result_warnings
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
 from recbole_llm4msr.util.parent_watch import end_with_parent
-
-
-class PhaseTimes(dict):
-    """Seconds of each phase of a run, by name."""
-
-    @contextmanager
-    def __call__(self, name: str):
-        """Measure the block that follows under a name."""
-        start = perf_counter()
-        yield
-        self[name] = round(perf_counter() - start, 3)
 
 
 class PreparedData(NamedTuple):
@@ -184,19 +175,29 @@ def run_experiment(
     getLogger().info(sys.argv if command_line is None else list(command_line))
     getLogger().info(config)
     with config.naming_places():
-        return _run(config, saved, queue, times)
+        others = compared_configs(config, dataset, config_file_list, config_dict, command_line)
+        if others:
+            return compare(config, others, times, partial(_run, saved=saved))
+        return _run(config, times, saved, queue)
 
 
-def _run(config: Config, saved: bool, queue: Any, times: PhaseTimes) -> dict[str, Any]:
-    """Run an experiment whose configuration has been read."""
+def _run(
+    config: Config,
+    times: PhaseTimes,
+    saved: bool,
+    queue: Any = None,
+    scores: TestScores | None = None,
+) -> dict[str, Any]:
+    """Run an experiment whose configuration has been read; a comparison gets its test scores."""
     logger = getLogger()
     with times("data"):
         whole = load_dataset(config)
     logger.info(whole)
     with times("split and knowledge"):
         data = prepare_data(config, whole)
-    if config["save_predictions"] and not len(data.test):
-        raise ConfigError("save_predictions: eval_args leaves no row to the test split")
+    key = "save_predictions" if config["save_predictions"] else "compare" if scores else None
+    if key and not len(data.test):
+        raise ConfigError(f"{key}: eval_args leaves no row to the test split")
     Path(config["checkpoint_dir"]).mkdir(parents=True, exist_ok=True)
     with times("model"):
         built = build_model(config, data.train.dataset)
@@ -207,16 +208,19 @@ def _run(config: Config, saved: bool, queue: Any, times: PhaseTimes) -> dict[str
         logger.info(f"FLOPs: {flops}")
         trainer = make_trainer(config, built)
     result = train_and_test(config, trainer, data, saved, times)
-    rows = trainer.predict_rows(data.test) if config["save_predictions"] else None
+    rows = trainer.predict_rows(data.test) if key else None
     if not config["single_spec"]:
         torch.distributed.destroy_process_group()
     if config["local_rank"] == 0:
         splits = [loader.dataset for loader in data[1:]]
         warnings = result_warnings(config, *splits, result)
-        report.write_outputs(config, trainer, data.test.dataset, result, times, warnings)
-        if rows is not None:
+        if scores is None or scores.is_chosen(config):
+            report.write_outputs(config, trainer, data.test.dataset, result, times, warnings)
+        if config["save_predictions"]:
             place = config["save_predictions"]
             save_predictions(place, rows, data.test.dataset, data.train.dataset)
+        if scores is not None:
+            scores.add(config, result, times, rows, data, warnings)
         if queue is not None:
             queue.put(result)
     return result

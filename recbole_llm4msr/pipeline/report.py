@@ -117,6 +117,41 @@ def print_table(
     console.print(f"epochs: {training.epochs}; {seconds}", soft_wrap=True)
 
 
+def print_comparison(config, table: Sequence[dict[str, Any]]) -> None:
+    """Print the table of ``compare``: a model a line, the chosen one first.
+
+    Args:
+        config: Configuration of the chosen model.
+        table: Rows as :meth:`~recbole_llm4msr.pipeline.comparison.TestScores.table` makes them.
+    """
+    headers = ["model", "test\nAUC", "\nLogLoss", "\nGAUC", "AUC\ndiff.", "95 %\nrange", "s"]
+    rows = []
+    for row in table:
+        values = [row[metric] for metric in ("auc", "logloss", "gauc")]
+        cells = ["-" if v is None or math.isnan(v) else f"{v:.4f}" for v in values]
+        bounds = [row["difference"], *(row["interval"] or ())]
+        difference, *interval = ["-" if v is None or math.isnan(v) else f"{v:+.4f}" for v in bounds]
+        seconds = row["training_seconds"]
+        seconds = f"{seconds:.1f}" if seconds < 100 else f"{seconds:.0f}"
+        cells += [difference, "\n".join(interval) or "-", seconds]
+        rows.append([row["model"], *cells])
+    console = Console(highlight=False)
+    models: dict[str, list[str]] = {}
+    for row in table:
+        for sentence in row["warnings"]:
+            models.setdefault(sentence, []).append(row["model"])
+    for sentence, names in models.items():
+        text = escape(f"{', '.join(names)}: {sentence}")
+        console.print(f"[yellow]warning:[/] {text}", soft_wrap=True)
+    title = f"{config['model']} compared on {config['dataset']}"
+    for printed in fitted_tables(title, headers, rows, console.width, bold=[0], section_before=1):
+        console.print(printed)
+    console.print(
+        f"AUC diff.: minus that of {config['model']}; 95 % range: bootstrap over the test "
+        f"users, one seed ({config['seed']}); s: seconds of training"
+    )
+
+
 def _sorted(tokens: Sequence[str]) -> list[str]:
     """Scenarios in the order of their ids, or by number where all tokens are numbers."""
     return sorted(tokens, key=int) if all(t.isdecimal() for t in tokens) else list(tokens)
@@ -161,6 +196,14 @@ def write_json(
     }
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(_without_nan(content), indent=1) + "\n", encoding="utf-8")
+
+
+def add_to_json(path: Path, key: str, value: Any) -> None:
+    """Add a key to a file that :func:`write_json` has written; it is replaced at once."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content[key] = _without_nan(value)
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
 def _versions() -> dict[str, str | None]:

@@ -38,6 +38,7 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
         [],
         ["--help"],
         ["--model=STARR", "--dataset=toy"],
+        ["--model=STAR", "--dataset=ml-100k", "--compare=STARR"],
         ["--model=STAR"],
         ["--model=STAR", "--dataset=tou"],
         ["--model=STAR", "--dataset=ml-100k", "--epoch=1"],

@@ -102,6 +102,11 @@ RUN: dict[str, Option] = {
         "int",
         "Decimal places of metric scores; click models differ by less than 0.001.",
     ),
+    "compare": Option(
+        "bool or list",
+        "Trains other models on the same data after this one and prints one table: True (the "
+        "backbone without LLM4MSR, and DeepFM) or names [STAR, DeepFM].",
+    ),
     "result_json": Option(
         "str",
         "JSON file to write results, seconds of each phase, versions and seed to.",

@@ -20,6 +20,7 @@ _SET_BY_BENCHMARK = {
     "checkpoint_dir": "checkpoints are not kept",
     "result_json": "results are in runs.jsonl",
     "save_predictions": "they are in the folder of the benchmark",
+    "compare": "a study compares its `runs` (--models)",
     "config_files": "write what the files hold, or name them on the command line",
     **dict.fromkeys(
         ("nproc", "world_size", "ip", "port", "group_offset", "oversubscribe"),

@@ -2,7 +2,7 @@
 
 Run by hand, with the folder that holds ``amazon-bst`` and a folder for checkpoints and artefacts::
 
-    python benchmarks/serving.py --data-path=dataset --work=/tmp/serving
+    python benchmarks/serving.py --data-path=dataset --work=serving
 
 Both sides of a comparison take turns, with as many threads, so that other work on the machine
 affects both. Every figure is the median of ``--repeats`` rounds.

@@ -14,7 +14,13 @@ import yaml
 from recbole_llm4msr.config import names
 from recbole_llm4msr.config.command_line import convert, convert_option
 from recbole_llm4msr.config.compared import compared_names
-from recbole_llm4msr.config.keys import known_keys, properties_folder, recboles_files, unknown_keys
+from recbole_llm4msr.config.keys import (
+    known_keys,
+    properties_folder,
+    recboles_files,
+    unknown_keys,
+    unknown_keys_message,
+)
 from recbole_llm4msr.config.schema.mappings import BY_SUFFIX
 from recbole_llm4msr.config.value_checks import value_error
 from recbole_llm4msr.config.value_types import options_of
@@ -84,14 +90,7 @@ def _check_keys(sources: dict[str, str], options: dict[str, Any]) -> None:
     files = [file for key, file in sources.items() if key == "allow_unknown_keys"]
     if not unknown or files or convert(options.get("allow_unknown_keys")):
         return
-    lines = [
-        f"  {key} ({sources[key]})" + (f": did you mean {near}?" if near else "")
-        for key, near in unknown.items()
-    ]
-    raise ValueError(
-        "unknown configuration keys:\n" + "\n".join(lines) + "\n"
-        "A key that your own code reads passes with `allow_unknown_keys: True`."
-    )
+    raise ValueError(unknown_keys_message(unknown, sources))
 
 
 def _check_types(options: dict[str, str], model: str) -> None:

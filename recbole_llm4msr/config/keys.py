@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -117,3 +117,20 @@ def unknown_keys(keys: Iterable[str], known: Iterable[str]) -> dict[str, str | N
         for key in keys
         if key not in known and not str(key).startswith("alias_of_")
     }
+
+
+def unknown_keys_message(unknown: Mapping[str, str | None], sources: Mapping[str, str]) -> str:
+    """Say which keys are unknown, each with its place and the nearest known key.
+
+    Args:
+        unknown: What :func:`unknown_keys` returned.
+        sources: Where every key was written.
+    """
+    lines = [
+        f"  {key} ({sources[key]})" + (f": did you mean {near}?" if near else "")
+        for key, near in unknown.items()
+    ]
+    return (
+        "unknown configuration keys:\n" + "\n".join(lines) + "\n"
+        "A key that your own code reads passes with `allow_unknown_keys: True`."
+    )

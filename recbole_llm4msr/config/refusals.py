@@ -11,7 +11,7 @@ from recbole.utils import ModelType
 
 from recbole_llm4msr.config.checks import ConfigError
 from recbole_llm4msr.config.command_line import convert_option
-from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys
+from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys, unknown_keys_message
 from recbole_llm4msr.config.reading import read_yaml
 from recbole_llm4msr.config.value_checks import value_error
 from recbole_llm4msr.config.value_types import options_of
@@ -45,14 +45,7 @@ def refuse_unknown_keys(config: Any, model_class: type) -> None:
         getLogger().warning("%s is not an option of %s", ", ".join(sorted(unread)), config.model)
     if not unknown or config.external_config_dict.get("allow_unknown_keys"):
         return
-    lines = [
-        f"  {key} ({sources[key]})" + (f": did you mean {near}?" if near else "")
-        for key, near in unknown.items()
-    ]
-    raise ConfigError(
-        "unknown configuration keys:\n" + "\n".join(lines) + "\n"
-        "A key that your own code reads passes with `allow_unknown_keys: True`."
-    )
+    raise ConfigError(unknown_keys_message(unknown, sources))
 
 
 def refuse_wrong_values(config: Any, files: Iterable[Path]) -> None:

@@ -202,6 +202,16 @@ def differences(trained: VocabularyState, other: VocabularyState) -> list[str]:
     return [*differing, *trained.numbers.differences(other.numbers)]
 
 
+def changed_fields(state: dict[str, Any], dataset: Dataset) -> list[str]:
+    """Names of the fields that a data set has with other tokens, sizes or ranges than a state.
+
+    Args:
+        state: What :func:`encode` returned for the training data.
+        dataset: The data set to compare.
+    """
+    return differences(decode(state), decode(encode(dataset)))
+
+
 def _pack(tokens: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """The texts behind one another as UTF-8, and the number of characters of each."""
     texts = np.asarray(tokens, dtype=str)

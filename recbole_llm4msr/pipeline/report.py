@@ -99,7 +99,7 @@ def print_table(
     rows.append(["all rows", *_cells(result, metrics, "")])
     console = Console(highlight=False)
     for sentence in warnings:
-        console.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True)
+        _print_warning(console, sentence)
     for table in fitted_tables(
         f"{config['model']} on {config['dataset']}",
         headers,
@@ -141,8 +141,7 @@ def print_comparison(config, table: Sequence[dict[str, Any]]) -> None:
         for sentence in row["warnings"]:
             models.setdefault(sentence, []).append(row["model"])
     for sentence, names in models.items():
-        text = escape(f"{', '.join(names)}: {sentence}")
-        console.print(f"[yellow]warning:[/] {text}", soft_wrap=True)
+        _print_warning(console, f"{', '.join(names)}: {sentence}")
     title = f"{config['model']} compared on {config['dataset']}"
     for printed in fitted_tables(title, headers, rows, console.width, bold=[0], section_before=1):
         console.print(printed)
@@ -150,6 +149,10 @@ def print_comparison(config, table: Sequence[dict[str, Any]]) -> None:
         f"AUC diff.: minus that of {config['model']}; 95 % range: bootstrap over the test "
         f"users, one seed ({config['seed']}); s: seconds of training"
     )
+
+
+def _print_warning(console: Console, sentence: str) -> None:
+    console.print(f"[yellow]warning:[/] {escape(sentence)}", soft_wrap=True)
 
 
 def _sorted(tokens: Sequence[str]) -> list[str]:
@@ -194,14 +197,16 @@ def write_json(
         "versions": {"python": platform.python_version(), **_versions()},
         "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
     }
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(_without_nan(content), indent=1) + "\n", encoding="utf-8")
+    _write(path, _without_nan(content))
 
 
 def add_to_json(path: Path, key: str, value: Any) -> None:
     """Add a key to a file that :func:`write_json` has written; it is replaced at once."""
     content = json.loads(path.read_text(encoding="utf-8"))
-    content[key] = _without_nan(value)
+    _write(path, {**content, key: _without_nan(value)})
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

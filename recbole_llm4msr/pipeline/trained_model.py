@@ -10,7 +10,7 @@ import torch
 from recbole.utils import init_logger
 
 from recbole_llm4msr import compat
-from recbole_llm4msr.data.vocabulary_state import decode, differences, encode
+from recbole_llm4msr.data.vocabulary_state import changed_fields
 from recbole_llm4msr.model.rare_ids import fit_shared_rows, set_unknown_rows
 from recbole_llm4msr.pipeline.experiment import build_model, load_dataset, prepare_data
 
@@ -120,7 +120,7 @@ def _check_without_vocabulary(file: str | Path, assume_same_data: bool) -> None:
 
 def _check_ids(file: str | Path, state: dict, dataset: Any) -> None:
     """Check that a data set has the ids of the checkpoint, as some of RecBole's classes do not."""
-    differing = differences(decode(state), decode(encode(dataset)))
+    differing = changed_fields(state, dataset)
     if differing:
         raise ValueError(
             f"{file}: the data now give other ids or ranges than training for "

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from recbole_llm4msr import compat
-from recbole_llm4msr.data.vocabulary_state import decode, differences, encode
+from recbole_llm4msr.data.vocabulary_state import changed_fields, encode
 from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
 from recbole_llm4msr.util.staging import remove_abandoned
@@ -71,7 +71,7 @@ class CheckpointMixin:
                 file,
             )
             return
-        differing = differences(decode(state), decode(encode(dataset)))
+        differing = changed_fields(state, dataset)
         if differing:
             raise ValueError(
                 f"{file}: the checkpoint was trained with other ids or ranges than these data have "

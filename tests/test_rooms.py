@@ -35,7 +35,7 @@ MAY_IMPORT["cli"] = set(MAY_IMPORT)
 ROOM_OF_MODULE = {"quick_start": "pipeline", "__main__": "cli", "": "cli"}
 
 #: Imported where they are used, never before.
-LATE = ["transformers", "ray", "torch._dynamo", "matplotlib", "plotly", "sklearn"]
+LATE = ["transformers", "ray", "torch._dynamo", "matplotlib", "plotly", "sklearn", "fastapi"]
 
 
 def modules() -> dict[str, Path]:

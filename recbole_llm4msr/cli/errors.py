@@ -10,8 +10,6 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from recbole_llm4msr.config.command_line import convert_option, parse_options
-
 err = Console(stderr=True)
 
 #: Any setting may follow the options of a command.
@@ -47,6 +45,9 @@ def read_settings(context: typer.Context) -> dict[str, Any]:
     Raises:
         ValueError: An argument is not ``--key=value``.
     """
+    # Reads RecBole's yaml files, and some commands run where RecBole is not installed.
+    from recbole_llm4msr.config.command_line import convert_option, parse_options
+
     options, others = parse_options(context.args)
     if others:
         raise ValueError(f"{' '.join(others)!r} is not an option; write --key=value")

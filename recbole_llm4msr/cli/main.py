@@ -44,10 +44,11 @@ _COMMANDS = {
     "export": "a trained model as a folder that is used without RecBole and torch",
     "predict": "score the rows of a file with an exported model",
     "recommend": "the best items of users by an exported model",
+    "serve": "answer requests over HTTP with an exported model",
 }
 
 #: Commands that run without RecBole.
-_WITHOUT_RECBOLE = {"predict", "recommend"}
+_WITHOUT_RECBOLE = {"predict", "recommend", "serve"}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -154,6 +155,8 @@ def _command(name: str, arguments: list[str]) -> None:
         from recbole_llm4msr.cli.predict import app
     elif name == "recommend":
         from recbole_llm4msr.cli.recommend import app
+    elif name == "serve":
+        from recbole_llm4msr.cli.serve import app
     else:
         from recbole_llm4msr.cli.benchmark import benchmark_app as app
     app(arguments, prog_name=f"recbole-llm4msr {name}")

@@ -16,4 +16,15 @@ class MissingPackageError(ImportError, ValueError):
 
 
 class InputError(ValueError):
-    """Rows cannot be scored; the message names the row and the column."""
+    """Rows cannot be scored; the message names the row and the column.
+
+    Args:
+        message: One sentence.
+        what: The part of it that says what is wrong, without the place.
+        row: Number of the row, from 1, where there is one.
+    """
+
+    def __init__(self, message: str, *, what: str | None = None, row: int | None = None) -> None:
+        super().__init__(message)
+        self.what = message if what is None else what
+        self.row = row

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+import numpy as np
+
 Kind = Literal["token", "token_seq", "float"]
 Source = Literal["interaction", "user", "item"]
 
@@ -37,6 +39,12 @@ class Field:
     def to_json(self) -> dict[str, Any]:
         """The field as it is in the manifest."""
         return asdict(self)
+
+    def without_value(self, rows: int) -> np.ndarray:
+        """Input of the graph for rows without a value, ``(rows, ...)``: 0, or no tokens."""
+        if self.kind == "float":
+            return np.zeros(rows, np.float32)
+        return np.zeros((rows, self.length) if self.kind == "token_seq" else rows, np.int64)
 
     def scale(self, values: Any) -> Any:
         """Normalise the values of a float field (an array) as for training."""

@@ -25,8 +25,13 @@ class Graphs:
 
     def __init__(self, artefact: Artefact) -> None:
         self._artefact = artefact
-        self._sessions: dict[str, Any] = {}
-        self._inputs: dict[str, set[str]] = {}
+        # The session and the names of its inputs: one entry, since threads share this.
+        self._sessions: dict[str, tuple[Any, set[str]]] = {}
+
+    @property
+    def by_scenario(self) -> list[dict[str, str]]:
+        """Files of the graphs of each scenario; empty where one graph is for all of them."""
+        return self._artefact.manifest["graphs"]["by_scenario"]
 
     def run(self, scenario: int, inputs: dict[str, np.ndarray], *, one_user: bool) -> np.ndarray:
         """Score rows of one scenario, ``(B,)`` float32.
@@ -37,19 +42,18 @@ class Graphs:
             one_user: Whether all rows are of one user: its layer is then ``(1, n)``.
         """
         graphs = self._artefact.manifest["graphs"]
-        of_scenario = graphs["by_scenario"][scenario] if graphs["by_scenario"] else graphs["all"]
+        of_scenario = self.by_scenario[scenario] if self.by_scenario else graphs["all"]
         name = of_scenario["one_user" if one_user and "one_user" in of_scenario else "rows"]
-        session = self._session(name)
+        session, wanted = self._session(name)
         if one_user and "one_user" not in of_scenario and USER_LAYER in inputs:
             n_rows = len(next(v for k, v in inputs.items() if k != USER_LAYER))
             inputs = {**inputs, USER_LAYER: np.repeat(inputs[USER_LAYER], n_rows, axis=0)}
-        wanted = self._inputs[name]
         return session.run([SCORE], {k: v for k, v in inputs.items() if k in wanted})[0]
 
-    def _session(self, name: str) -> Any:
+    def _session(self, name: str) -> tuple[Any, set[str]]:
         if name not in self._sessions:
-            self._sessions[name] = open_graph(self._artefact.folder / name)
-            self._inputs[name] = {entry.name for entry in self._sessions[name].get_inputs()}
+            session = open_graph(self._artefact.folder / name)
+            self._sessions[name] = session, {entry.name for entry in session.get_inputs()}
         return self._sessions[name]
 
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from recbole_llm4msr.serving.artefact import Artefact
 from recbole_llm4msr.serving.errors import InputError
-from recbole_llm4msr.serving.rows import OnUnknown, RowEncoder
+from recbole_llm4msr.serving.rows import OnUnknown, RowEncoder, known_scenarios, shorten
 
 
 class ItemScorer(Protocol):
@@ -38,26 +38,15 @@ def recommend(
     if k < 1:
         raise InputError(f"k: {k} is not a number of items")
     artefact, encoder = scorer.artefact, scorer.encoder
-    if encoder.own:
-        raise InputError(
-            f"the model reads {encoder.own[0].name!r}, which belongs to a single interaction; "
-            "score rows that hold it with predict"
-        )
-    scenario_id = _scenario(scorer, scenario)
+    check_fields(encoder)
+    scenario_id = scenario_number(artefact, scenario)
     user_tokens = pl.Series(artefact.user_field, users, dtype=pl.String)
     user_ids = encoder.users(user_tokens, on_unknown)
-    items = _candidates(scorer, candidates)
-    vocabulary = artefact.vocabularies[artefact.item_field]
-    found: list[tuple[np.ndarray, np.ndarray]] = []
-    for user in user_ids:
-        open_items = items
-        if exclude_seen:
-            seen = np.zeros(vocabulary.unknown, dtype=bool)
-            seen[artefact.seen_items(user)] = True
-            open_items = items[~seen[items]]
-        scores = scorer.score_items(user, scenario_id, open_items)
-        best = top(scores, k)
-        found.append((open_items[best], scores[best]))
+    items = candidate_ids(encoder, candidates)
+    found = [
+        best_items(scorer, user, scenario_id, items, k, exclude_seen=exclude_seen)
+        for user in user_ids
+    ]
     sizes = [len(best) for best, _ in found]
     ranks = [np.arange(1, size + 1) for size in sizes]
     item_ids = np.concatenate([np.empty(0, np.int64), *(best for best, _ in found)])
@@ -65,10 +54,36 @@ def recommend(
         {
             artefact.user_field: user_tokens.gather(np.repeat(np.arange(len(sizes)), sizes)),
             "rank": np.concatenate([np.empty(0, np.int64), *ranks]),
-            artefact.item_field: vocabulary.raw(item_ids),
+            artefact.item_field: artefact.vocabularies[artefact.item_field].raw(item_ids),
             "score": np.concatenate([np.empty(0, np.float32), *(best for _, best in found)]),
         }
     )
+
+
+def best_items(
+    scorer: ItemScorer, user: int, scenario: int, items: np.ndarray, k: int, *, exclude_seen: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Ids and scores of the ``k`` best of some items for one user, the highest first.
+
+    Args:
+        scorer: The exported model.
+        user: Id of the user.
+        scenario: Scenario, ``0 .. S - 1``.
+        items: Ids of the items to choose from, shape ``(N,)``.
+        k: Number of items.
+        exclude_seen: Leave out the items of the user's training rows.
+
+    Raises:
+        ArtefactError: The seen items are not in the artefact.
+    """
+    if exclude_seen:
+        artefact = scorer.artefact
+        seen = np.zeros(artefact.vocabularies[artefact.item_field].unknown, dtype=bool)
+        seen[artefact.seen_items(user)] = True
+        items = items[~seen[items]]
+    scores = scorer.score_items(user, scenario, items)
+    best = top(scores, k)
+    return items[best], scores[best]
 
 
 def top(scores: np.ndarray, k: int) -> np.ndarray:
@@ -81,28 +96,51 @@ def top(scores: np.ndarray, k: int) -> np.ndarray:
     return chosen[np.argsort(-scores[chosen], kind="stable")]
 
 
-def _scenario(scorer: ItemScorer, scenario: str | None) -> int:
-    field = scorer.artefact.scenario_field
-    if field is None:
+def check_fields(encoder: RowEncoder) -> None:
+    """Check that a model needs nothing beside the user, the item and the scenario.
+
+    Raises:
+        InputError: It reads a field that belongs to a single interaction.
+    """
+    if encoder.own:
+        raise InputError(
+            f"the model reads {encoder.own[0].name!r}, which belongs to a single interaction; "
+            "score rows that hold it with predict"
+        )
+
+
+def scenario_number(artefact: Artefact, scenario: str | None) -> int:
+    """The scenario in ``0 .. S - 1`` of a raw token; 0 for a model without scenarios.
+
+    Raises:
+        InputError: The scenario is missing or unknown, or the model has none.
+    """
+
+    def fault(what: str) -> InputError:
+        return InputError(f"scenario: {what}", what=what)
+
+    if artefact.scenario_field is None:
         if scenario is not None:
-            raise InputError(f"scenario: {scenario!r} is given, and the model has no scenarios")
+            raise fault(f"{shorten(scenario)!r} is given, and the model has no scenarios")
         return 0
     if scenario is None:
-        known = ", ".join(scorer.artefact.scenarios)
-        raise InputError(f"scenario: name one of {known}")
-    if scenario not in scorer.artefact.scenarios:
-        known = ", ".join(scorer.artefact.scenarios)
-        raise InputError(f"scenario: {scenario[:80]!r} is not known; the model knows {known}")
-    return scorer.artefact.scenarios.index(scenario)
+        raise fault(f"name one of {known_scenarios(artefact)}")
+    if scenario not in artefact.scenarios:
+        known = known_scenarios(artefact)
+        raise fault(f"{shorten(scenario)!r} is not known; the model knows {known}")
+    return artefact.scenarios.index(scenario)
 
 
-def _candidates(scorer: ItemScorer, candidates: Sequence[str] | pl.Series | None) -> np.ndarray:
-    """Ids of the candidates, each once, in the order of the raw tokens."""
-    artefact = scorer.artefact
-    vocabulary = artefact.vocabularies[artefact.item_field]
+def candidate_ids(encoder: RowEncoder, candidates: Sequence[str] | pl.Series | None) -> np.ndarray:
+    """Ids of the candidates, each once, in the order of the raw tokens; ``None`` for all items.
+
+    Raises:
+        InputError: There is none, or one is unknown.
+    """
+    artefact = encoder.artefact
     if candidates is None:
-        return np.arange(1, vocabulary.unknown)
+        return np.arange(1, artefact.vocabularies[artefact.item_field].unknown)
     column = pl.Series(artefact.item_field, candidates, dtype=pl.String)
     if not len(column):
         raise InputError("candidates: there is none")
-    return np.unique(scorer.encoder.items(column, "error"))
+    return np.unique(encoder.items(column, "error"))

@@ -100,7 +100,7 @@ class RowEncoder:
         if scenario_field is not None:
             scenarios = self.scenarios(frame[scenario_field], first_row)
         values = {
-            field.name: self._values(field, frame[field.name], first_row) for field in self.own
+            field.name: self.values(field, frame[field.name], first_row) for field in self.own
         }
         return EncodedRows(users, items, scenarios, values)
 
@@ -140,15 +140,20 @@ class RowEncoder:
             row = int(unknown.argmax())
             known = ""
             if column.name == self.artefact.scenario_field:
-                known = f"; the model knows {_shorten(', '.join(self.artefact.scenarios), 300)}"
+                known = f"; the model knows {known_scenarios(self.artefact)}"
             raise _fault(
-                first_row + row, column.name, f"{_shorten(texts[row])!r} is not known{known}"
+                first_row + row, column.name, f"{shorten(texts[row])!r} is not known{known}"
             )
         return ids
 
-    def _values(self, field: Field, column: pl.Series, first_row: int) -> np.ndarray:
+    def values(self, field: Field, column: pl.Series, first_row: int = 1) -> np.ndarray:
+        """Input of the graph for a field that belongs to the interaction, ``(B, ...)``.
+
+        Raises:
+            InputError: A number is missing or not finite, or the column is of another type.
+        """
         if field.kind == "float":
-            return field.scale(_numbers(column, first_row)).astype(np.float32)
+            return _as_float32(field, _numbers(column, first_row), first_row)
         vocabulary = self.artefact.vocabularies[field.name]
         if field.kind == "token":
             return vocabulary.ids(as_texts(column))
@@ -176,7 +181,7 @@ def _numbers(column: pl.Series, first_row: int) -> np.ndarray:
         wrong = (numbers.is_null() & column.is_not_null()).to_numpy()
         if wrong.any():
             row = int(wrong.argmax())
-            text = f"{_shorten(column[row])!r} is not a number"
+            text = f"{shorten(column[row])!r} is not a number"
             raise _fault(first_row + row, column.name, text)
     elif column.dtype.is_numeric() or column.dtype == pl.Null:
         numbers = column.cast(pl.Float64)
@@ -188,6 +193,16 @@ def _numbers(column: pl.Series, first_row: int) -> np.ndarray:
         text = "is empty" if numbers[row] is None else f"{numbers[row]} is not a finite number"
         raise _fault(first_row + row, column.name, text)
     return numbers.to_numpy()
+
+
+def _as_float32(field: Field, numbers: np.ndarray, first_row: int) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        values = field.scale(numbers).astype(np.float32)
+    finite = np.isfinite(values)
+    if not finite.all():
+        row = int(finite.argmin())
+        raise _fault(first_row + row, field.name, f"{numbers[row]} is too large for float32")
+    return values
 
 
 def _sequences(field: Field, column: pl.Series, vocabulary: Vocabulary) -> np.ndarray:
@@ -206,9 +221,15 @@ def _sequences(field: Field, column: pl.Series, vocabulary: Vocabulary) -> np.nd
     return ids
 
 
+def known_scenarios(artefact: Artefact) -> str:
+    """The scenarios of a model, for a message."""
+    return shorten(", ".join(artefact.scenarios), 300)
+
+
 def _fault(row: int, column: str, what: str) -> InputError:
-    return InputError(f"row {row}, column {column}: {what}")
+    return InputError(f"row {row}, column {column}: {what}", what=what, row=row)
 
 
-def _shorten(text: str, length: int = _SHOWN) -> str:
+def shorten(text: str, length: int = _SHOWN) -> str:
+    """A value as a message repeats it: its start, and how long it is."""
     return text if len(text) <= length else f"{text[:length]}... ({len(text):,} characters)"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 import polars as pl
 
-from recbole_llm4msr.serving.artefact import Artefact
-from recbole_llm4msr.serving.errors import InputError
+from recbole_llm4msr.serving.artefact import HISTORY, Artefact
+from recbole_llm4msr.serving.errors import ArtefactError, InputError
 from recbole_llm4msr.serving.graphs import USER_LAYER, Graphs
 from recbole_llm4msr.serving.recommend import recommend
 from recbole_llm4msr.serving.rows import EncodedRows, OnUnknown, RowEncoder
@@ -94,6 +94,27 @@ class Scorer:
             return frame.with_columns(pl.Series(SCORE, scores))
         read = pl.DataFrame({name: _column_of_pandas(frame[name]) for name in self.columns})
         return frame.assign(**{SCORE: self.score(self.encoder.encode(read, on_unknown))})
+
+    def open_all(self) -> None:
+        """Open every file that scoring needs, and score an unknown user and item.
+
+        Afterwards the folder may be moved or deleted; what is opened stays as it is.
+
+        Raises:
+            ArtefactError: A file cannot be read, or a score is not a number.
+        """
+        artefact = self.artefact
+        unknown = [
+            artefact.vocabularies[name].unknown
+            for name in (artefact.user_field, artefact.item_field)
+        ]
+        if HISTORY in artefact.manifest["files"]:
+            _ = artefact.history
+        values = {field.name: field.without_value(1) for field in self.encoder.own}
+        for scenario in range(max(1, len(self._graphs.by_scenario))):
+            score = self.score_items(unknown[0], scenario, np.array(unknown[1:]), values)
+            if not np.isfinite(score).all():
+                raise ArtefactError(f"{artefact.folder}: the model's scores are not numbers")
 
     @property
     def columns(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,10 @@ class Vocabulary:
         has_nulls = values.null_count() > 0
         if not len(self.tokens):
             ids = np.full(len(values), self.unknown)
+        elif len(values) == 1 and not has_nulls:  # the user of a request: polars takes 0.2 ms
+            place = bisect_left(self.tokens, values[0])
+            is_known = place < len(self.tokens) and self.tokens[place] == values[0]
+            ids = np.array([place + 1 if is_known else self.unknown])
         elif 2 * len(values) < len(self.tokens):
             place = self.tokens.search_sorted(values).to_numpy()
             place = np.minimum(place, len(self.tokens) - 1).astype(np.int64)

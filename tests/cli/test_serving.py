@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+import recbole_llm4msr
 from recbole_llm4msr import run
 from recbole_llm4msr.cli.export import app as export_app
 from recbole_llm4msr.cli.predict import app as predict_app
 from recbole_llm4msr.cli.recommend import app as recommend_app
 from recbole_llm4msr.serving.export import parts
 from tests.toy import toy_settings, write_toy
+
+ROOT = Path(recbole_llm4msr.__file__).parents[1]
 
 runner = CliRunner()
 
@@ -49,6 +55,28 @@ def test_predict_writes_the_scores(artefact, tmp_path) -> None:
     code, output = invoke(predict_app, *given, tmp_path / "o.parquet", "--on-unknown=score")
     assert code == 0 and "wrote 2 rows" in output
     assert pl.read_parquet(tmp_path / "o.parquet")["score"].is_between(0, 1).all()
+
+
+def test_they_run_where_recbole_and_torch_are_not_installed(artefact, tmp_path) -> None:
+    (tmp_path / "rows.csv").write_text("user_id,item_id,scenario\nu1,i2,feed\n")
+    given = f"--artefact={artefact}"
+    for arguments in (
+        ["predict", given, "--input=rows.csv", "--output=o.csv"],
+        ["recommend", given, "--users=u1", "--scenario=feed", "--output=o.csv"],
+        ["serve", "--help"],
+    ):
+        code = (
+            "import sys\nfor name in ('torch', 'recbole', 'pandas'): sys.modules[name] = None\n"
+            f"from recbole_llm4msr.__main__ import main\nmain({arguments})"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_recommend_prints_or_writes_the_best_items(artefact, tmp_path) -> None:

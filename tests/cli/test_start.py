@@ -64,6 +64,7 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
         ["predict", "--help"],
         ["predict", "--artefact=none"],
         ["recommend", "--help"],
+        ["serve", "--help"],
     ],
     ids=" ".join,
 )

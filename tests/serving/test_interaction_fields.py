@@ -79,6 +79,7 @@ def test_unknown_words_are_left_out_of_a_sequence(scorer) -> None:
     [
         ([1.0, float("nan")], "row 2, column hour: nan is not a finite number"),
         ([float("inf"), 1.0], "row 1, column hour: inf is not a finite number"),
+        ([1.0, 1e300], "row 2, column hour: 1e.300 is too large for float32"),
         ([1.0, None], "row 2, column hour: is empty"),
         (["1", "noon"], "row 2, column hour: 'noon' is not a number"),
         ([True, False], "the column 'hour' holds Boolean instead of numbers"),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 
-from recbole_llm4msr.serving import InputError, Scorer
+from recbole_llm4msr.serving import ArtefactError, InputError, Scorer, graphs
 
 ROWS = {"user_id": ["u1", "u2"], "item_id": ["i3", "i4"], "scenario": ["feed", "mail"]}
 
@@ -131,3 +135,35 @@ def test_no_rows_have_no_scores(scorer) -> None:
     empty = pl.DataFrame(schema=dict.fromkeys(ROWS, pl.String))
     assert scorer.predict(empty).columns == [*ROWS, "score"]
     assert scorer.predict(empty.to_pandas()).empty
+
+
+def test_threads_may_open_a_graph_at_the_same_time(star, monkeypatch) -> None:
+    opening, real = threading.Event(), graphs.open_graph
+
+    class SlowSession:
+        def __init__(self, path) -> None:
+            self.session = real(path)
+            self.run = self.session.run
+
+        def get_inputs(self):
+            opening.set()
+            time.sleep(0.1)  # the other thread comes now
+            return self.session.get_inputs()
+
+    expected = Scorer.load(star.folder).score_items(1, 0, np.array([1, 2]))
+    monkeypatch.setattr(graphs, "open_graph", SlowSession)
+    shared = Scorer.load(star.folder)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(shared.score_items, 1, 0, np.array([1, 2]))
+        assert opening.wait(30)
+        second = pool.submit(shared.score_items, 1, 0, np.array([1, 2]))
+        for scores in (first.result(), second.result()):
+            np.testing.assert_array_equal(scores, expected)
+
+
+def test_an_artefact_that_scores_nan_is_refused_when_it_is_opened(star, monkeypatch) -> None:
+    scorer = Scorer.load(star.folder)
+    scorer.open_all()
+    monkeypatch.setattr(scorer, "score_items", lambda *_: np.array([np.nan]))
+    with pytest.raises(ArtefactError, match="scores are not numbers"):
+        scorer.open_all()

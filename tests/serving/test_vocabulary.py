@@ -37,6 +37,14 @@ def test_every_token_is_found_and_given_back(vocabulary) -> None:
         assert vocabulary.raw(ids).to_list() == tokens
 
 
+def test_a_single_token_is_looked_up_as_many_are(vocabulary) -> None:
+    for token in [*TOKENS, "", "A", "zzz", "ä ", "t9" * 9, "\U0010ffff", "\0"]:
+        expected = vocabulary.ids(pl.Series([token, None])).tolist()[:1]
+        ids = vocabulary.ids(pl.Series([token]))
+        assert ids.tolist() == expected and ids.dtype == np.int64
+    assert vocabulary.ids(pl.Series([None], dtype=pl.String)).tolist() == [0]
+
+
 @pytest.mark.parametrize(
     ("values", "expected"),
     [([], []), ([None, None], [0, 0]), (["q", "q"], [99, 99]), (["q", None, "q"], [99, 0, 99])],

@@ -1,0 +1,1 @@
+"""Exported models over HTTP: FastAPI and uvicorn, without RecBole and torch."""

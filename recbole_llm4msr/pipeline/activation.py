@@ -55,6 +55,7 @@ _LIGHT = frozenset(
         "properties",
         "pipeline",
         "pipeline.activation",
+        "pipeline.processes",
         "serving",
         "serving.arrays",
         "serving.artefact",

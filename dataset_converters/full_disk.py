@@ -12,30 +12,37 @@ _FULL = {errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)}
 _TEXTS = ("No space left on device", "Disk quota exceeded", "File too large")  # of libraries
 
 
+_KEPT = (
+    "what was there before is as it was. Free some space, or give another place, and run the "
+    "same command again"
+)
+
+
 class FullDiskError(OSError):
-    """A file or folder could not be written: the disk, or the user's share of it, is full.
+    """A file or folder could not be written: the disk, or the user's share of it, is full."""
 
-    Args:
-        path: What was to be written.
-        needed: Its size in bytes, where it is known.
-        partial: The unfinished file or folder, whose space is free again when it is removed.
-        reason: The system's reason.
-        kept: What is as it was, and what to do.
-    """
-
-    def __init__(
-        self,
+    @classmethod
+    def of(
+        cls,
         path: Path,
-        needed: int | None,
         partial: Path,
+        needed: int | None = None,
         reason: str = _TEXTS[0],
-        kept: str = "what was there before is as it was. Free some space, or give another "
-        "place, and run the same command again",
-    ) -> None:
+        kept: str = _KEPT,
+    ) -> FullDiskError:
+        """Make the error for one path.
+
+        Args:
+            path: What was to be written.
+            partial: The unfinished file or folder, whose space is free when it is removed.
+            needed: Size in bytes, where it is known.
+            reason: The system's reason.
+            kept: What is as it was, and what to do.
+        """
         path = path.absolute()
-        free = _free(path.parent) + size_of(partial)
+        free = free_beside(partial)
         need = f"more than {in_bytes(free)}" if needed is None else f"about {in_bytes(needed)}"
-        super().__init__(
+        return cls(
             f"{path} could not be written ({reason}): it needs {need}, {in_bytes(free)} are free "
             f"there; {kept}."
         )
@@ -61,7 +68,8 @@ def naming_full_disk(
         reason = reason_of(error)
         if reason is None:
             raise
-        raise FullDiskError(Path(path), needed, Path(partial or path), reason, **more) from error
+        partial = Path(path if partial is None else partial)
+        raise FullDiskError.of(Path(path), partial, needed, reason, **more) from error
 
 
 def reason_of(error: BaseException | None) -> str | None:
@@ -90,6 +98,11 @@ def in_bytes(count: int) -> str:
     if count >= 1e9:
         return f"{count / 1e9:,.1f} GB"
     return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count:,} bytes"
+
+
+def free_beside(partial: Path) -> int:
+    """Return the free bytes of a disk once an unfinished file or folder on it is removed."""
+    return _free(partial.absolute().parent) + size_of(partial)
 
 
 def _free(folder: Path) -> int:

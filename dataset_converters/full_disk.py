@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ _KEPT = (
     "what was there before is as it was. Free some space, or give another place, and run the "
     "same command again"
 )
+
+_NUMPY = re.compile(r"\d+ requested and \d+ written")  # numpy's words, without an error number
 
 
 class FullDiskError(OSError):
@@ -83,6 +86,8 @@ def reason_of(error: BaseException | None) -> str | None:
         for text in _TEXTS:
             if text in str(error):
                 return text
+        if isinstance(error, OSError) and _NUMPY.fullmatch(str(error)):
+            return _TEXTS[0]
         error = error.__cause__ or error.__context__
     return None
 

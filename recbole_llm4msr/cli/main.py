@@ -120,8 +120,8 @@ def _missing_package(error: ImportError) -> str:
 
 
 def _run(arguments: list[str]) -> None:
+    from recbole_llm4msr.config.checks_before_import import check_options
     from recbole_llm4msr.config.command_line import convert, parse_options
-    from recbole_llm4msr.config.early import check_options
     from recbole_llm4msr.pipeline.activation import activated
 
     options, others = parse_options(arguments)
@@ -163,7 +163,7 @@ def _command(name: str, arguments: list[str]) -> None:
 
 
 def _help() -> str:
-    from recbole_llm4msr.config.keys import read_defaults
+    from recbole_llm4msr.config.known_keys import read_defaults
     from recbole_llm4msr.config.names import announced, backbones
     from recbole_llm4msr.config.schema import SCHEMA_BY_FILE
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from recbole_llm4msr.config.keys import RECBOLES_PROPERTIES, keys_by_file
+from recbole_llm4msr.config.known_keys import RECBOLES_PROPERTIES, keys_by_file
 from recbole_llm4msr.config.schema import SCHEMA, Option
 
 #: ``key: default  # (int or dict) What it is.``

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from recbole_llm4msr.cli.main import main
-from recbole_llm4msr.config.keys import properties_folder
+from recbole_llm4msr.config.known_keys import properties_folder
 from recbole_llm4msr.config.schema import SCHEMA, SCHEMA_BY_FILE
 from recbole_llm4msr.config.schema.backbones import BACKBONES
 from recbole_llm4msr.config.value_types import options_of

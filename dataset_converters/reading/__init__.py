@@ -2,7 +2,12 @@
 
 from dataset_converters.reading.columns import Column, to_seconds
 from dataset_converters.reading.csv_rows import read_csv_rows
-from dataset_converters.reading.json_rows import TEXT, parse_object, read_json_lines
+from dataset_converters.reading.json_rows import (
+    TEXT,
+    may_be_deeply_nested,
+    parse_object,
+    read_json_lines,
+)
 from dataset_converters.reading.raw_files import LINE, RawFile, find_files
 from dataset_converters.reading.rejected_rows import Rejects
 
@@ -13,6 +18,7 @@ __all__ = [
     "RawFile",
     "Rejects",
     "find_files",
+    "may_be_deeply_nested",
     "parse_object",
     "read_csv_rows",
     "read_json_lines",

@@ -1,4 +1,4 @@
-"""An exported model as it lies in a folder: fields, vocabularies, features, user layers."""
+"""Read the folder of an exported model: fields, vocabularies, features, user layers."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys
-from recbole_llm4msr.config.refusals import keys_of_foreign_backbone
+from recbole_llm4msr.config.known_keys import keys_of, known_keys, unknown_keys
+from recbole_llm4msr.config.refused_settings import keys_of_foreign_backbone
 from recbole_llm4msr.evaluation.metrics import metric_key
 from recbole_llm4msr.model import get_model
 

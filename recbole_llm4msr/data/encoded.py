@@ -17,7 +17,11 @@ from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header, separator_hint
 from recbole_llm4msr.data.feature_checks import check_numerical_features
-from recbole_llm4msr.data.loaded_checks import check_loaded, warn_of_repeated_keys
+from recbole_llm4msr.data.loaded_checks import (
+    check_loaded,
+    drop_empty_keys,
+    warn_of_repeated_keys,
+)
 from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter
 from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
 
@@ -138,7 +142,9 @@ class EncodedDataset(Dataset):
     # -- filtering and numbering -----------------------------------------------------------------
 
     def _filter_nan_user_or_item(self) -> None:
+        """RecBole's filter; its warning, which lists every line, is replaced by a short one."""
         with self.row_changes.dropped(self, "an empty user or item"):
+            drop_empty_keys(self)
             super()._filter_nan_user_or_item()
 
     def _remove_duplication(self) -> None:

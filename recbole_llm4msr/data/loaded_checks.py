@@ -13,6 +13,9 @@ from recbole.utils import FeatureType
 #: Times that exceed the median by this factor are in another unit than the others.
 _OTHER_UNIT = 100
 
+#: Lines of a file that a message lists before it only counts.
+_SHOWN = 5
+
 
 def check_loaded(dataset: Dataset, folder: str | Path) -> None:
     """Refuse files that would give other rows, labels or times than they show.
@@ -213,3 +216,30 @@ def warn_of_repeated_keys(dataset: Dataset, frame: pl.DataFrame, key: str, path:
             ids[0],
             ", ".join(map(str, lines[:3])),
         )
+
+
+def drop_empty_keys(dataset: Dataset) -> None:
+    """Drop the rows whose user or item is empty, and warn with their number and the first lines.
+
+    Args:
+        dataset: A data set whose files have been loaded.
+    """
+    for key, side in ((dataset.uid_field, "user"), (dataset.iid_field, "item")):
+        for name in (side, "inter"):
+            feat = getattr(dataset, f"{name}_feat")
+            if feat is None or key not in feat:
+                continue
+            empty = np.flatnonzero(feat[key].isna())
+            if len(empty):
+                lines = [str(line) for line in feat.index[empty[: _SHOWN + 1]] + 2]
+                dataset.logger.warning(
+                    "%s.%s: %s is empty in %s rows, which are dropped: line%s %s%s",
+                    dataset.dataset_name,
+                    name,
+                    key,
+                    f"{len(empty):,}",
+                    "s" * (len(empty) > 1),
+                    ", ".join(lines[:_SHOWN]),
+                    ", ..." * (len(empty) > _SHOWN),
+                )
+                feat.drop(feat.index[empty], inplace=True)

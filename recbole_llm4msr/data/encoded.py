@@ -22,7 +22,7 @@ from recbole_llm4msr.data.loaded_checks import (
     drop_empty_keys,
     warn_of_repeated_keys,
 )
-from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter
+from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter, count_filled
 from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
 
 
@@ -158,14 +158,9 @@ class EncodedDataset(Dataset):
     def _fill_nan(self) -> None:
         for name in self.feat_name_list:
             feat = getattr(self, name)
-            # Ids 0 of users and items are padding, whose row is empty in every side file.
-            rows = feat if name == "inter_feat" else feat.iloc[1:]
             for field in feat:
                 if self.field2type[field] == FeatureType.FLOAT:
-                    self.row_changes.add(
-                        f"empty cells of {field} filled with the mean of the others",
-                        rows[field].isna().sum(),
-                    )
+                    count_filled(self, name, field)
                     value = self._fill_value(name, field)
                     feat[field] = feat[field].fillna(value) if feat[field].hasnans else feat[field]
         super()._fill_nan()

@@ -23,7 +23,14 @@ from recbole_llm4msr.data.loaded_checks import (
     warn_of_repeated_keys,
 )
 from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter, count_filled
-from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
+from recbole_llm4msr.data.vocabulary import (
+    TokenIds,
+    covered,
+    encode,
+    has_repeated_values,
+    number,
+    texts,
+)
 
 
 class EncodedDataset(Dataset):
@@ -83,13 +90,14 @@ class EncodedDataset(Dataset):
             self.logger.warning(f"No columns has been loaded from [{source}]")
             return None
         frame = read_atomic(path, fields, separator, self.config["encoding"])
-        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(source)
-        if key is not None:
-            warn_of_repeated_keys(self, frame, key, path)
         columns = {}
         for field in fields:  # frees a column once it is encoded
             values = frame.drop_in_place(field)
             columns[field] = self._column(field, header[field], values, source)
+        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(source)
+        if has_repeated_values(columns.get(key)):
+            frame = read_atomic(path, fields, separator, self.config["encoding"])
+            warn_of_repeated_keys(self, frame, key, path)
         return pd.DataFrame(columns, copy=False)
 
     def _column(
@@ -160,9 +168,10 @@ class EncodedDataset(Dataset):
             feat = getattr(self, name)
             for field in feat:
                 if self.field2type[field] == FeatureType.FLOAT:
-                    count_filled(self, name, field)
                     value = self._fill_value(name, field)
-                    feat[field] = feat[field].fillna(value) if feat[field].hasnans else feat[field]
+                    if feat[field].hasnans:
+                        count_filled(self, name, field)
+                        feat[field] = feat[field].fillna(value)
         super()._fill_nan()
 
     def _fill_value(self, name: str, field: str) -> float:

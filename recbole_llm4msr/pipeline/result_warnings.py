@@ -27,7 +27,7 @@ def result_warnings(
         result: RecBole's result; ``best_valid_result`` is that of the best epoch.
     """
     sentences = []
-    untrained = untrained_scenarios(train, test)
+    (untrained,) = untrained_scenarios(train, test)
     if untrained:
         plural = len(untrained) > 1
         sentences.append(

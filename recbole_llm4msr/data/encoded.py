@@ -17,15 +17,17 @@ from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header, separator_hint
 from recbole_llm4msr.data.feature_checks import check_numerical_features
-from recbole_llm4msr.data.loaded_checks import (
-    check_loaded,
-    drop_empty_keys,
-    warn_of_repeated_keys,
+from recbole_llm4msr.data.key_checks import drop_empty_keys, warn_of_repeated_keys
+from recbole_llm4msr.data.loaded_checks import check_loaded
+from recbole_llm4msr.data.row_changes import (
+    RowChanges,
+    check_side_filter,
+    count_filled,
+    note_kept_without_side_row,
 )
-from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter, count_filled
+from recbole_llm4msr.data.side_rows import rows_without_side_row
 from recbole_llm4msr.data.vocabulary import (
     TokenIds,
-    covered,
     encode,
     has_repeated_values,
     number,
@@ -49,6 +51,10 @@ class EncodedDataset(Dataset):
         super()._load_data(token, dataset_path)
         check_loaded(self, dataset_path)
         self._unify_key_types()
+        if self.benchmark_filename_list:  # no filter of RecBole's is applied
+            missing, example = rows_without_side_row(self)
+            if missing is not None:
+                note_kept_without_side_row(self, np.count_nonzero(missing), example)
 
     def _unify_key_types(self) -> None:
         """Make user and item columns texts where they are numbers in only one of two files."""
@@ -114,6 +120,10 @@ class EncodedDataset(Dataset):
                 self.field2bucketnum[field] = 2
         if ftype == FeatureType.FLOAT:
             return values.to_numpy(writable=True)
+        if field not in (self.uid_field, self.iid_field):
+            self.row_changes.add(
+                f"empty cells of {field} read as the padding id", values.null_count()
+            )
         if ftype == FeatureType.TOKEN:
             return encode(values, as_numbers=not self._stays_text(field))
         separator = self.config["seq_separator"]
@@ -125,6 +135,8 @@ class EncodedDataset(Dataset):
         longest = max(map(len, rows), default=0)
         limit = (self.config["seq_len"] or {}).get(field, longest)
         self.field2seqlen[field] = min(limit, longest)
+        cut = sum(len(row) > limit for row in rows)
+        self.row_changes.add(f"sequences of {field} cut to {limit} values (seq_len)", cut)
         return [row[:limit] for row in rows]
 
     def _stays_text(self, field: str) -> bool:
@@ -180,15 +192,16 @@ class EncodedDataset(Dataset):
 
     def _filter_inter_by_user_or_item(self) -> None:
         """RecBole's filter, skipped where it would drop nothing, as it copies every column."""
-        sides = [(self.uid_field, self.user_feat), (self.iid_field, self.item_feat)]
-        pairs = [(self.inter_feat[key], side[key]) for key, side in sides if side is not None]
-        encoded = all(isinstance(c.dtype, pd.CategoricalDtype) for pair in pairs for c in pair)
-        asked = self.config["filter_inter_by_user_or_item"]
-        if asked and not (encoded and all(covered(rows.array, of.array) for rows, of in pairs)):
-            before = len(self.inter_feat)
-            with self.row_changes.dropped(self, "filter_inter_by_user_or_item"):
-                super()._filter_inter_by_user_or_item()
-            check_side_filter(self, before)
+        missing, example = rows_without_side_row(self)
+        if missing is None:
+            return
+        if not self.config["filter_inter_by_user_or_item"]:
+            note_kept_without_side_row(self, np.count_nonzero(missing), example)
+            return
+        before = len(self.inter_feat)
+        with self.row_changes.dropped(self, "filter_inter_by_user_or_item"):
+            super()._filter_inter_by_user_or_item()
+        check_side_filter(self, before, example)
 
     def _filter_by_inter_num(self) -> None:
         """RecBole's filter, skipped where it can drop nothing, as it counts rows in Python."""

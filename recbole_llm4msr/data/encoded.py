@@ -81,10 +81,11 @@ class EncodedDataset(Dataset):
             return None
         path, separator = Path(filepath), self.config["field_separator"]
         header = read_header(path, separator, self.config["encoding"])
-        lost = sorted((load_col or set()) - set(header))
+        key = "load_col" if load_col is not None else "unload_col"
+        lost = sorted({*(load_col or ()), *(unload_col or ())} - set(header))
         if lost:
             raise ValueError(
-                f"load_col: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
+                f"{key}: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
                 + separator_hint(header, self.config["field_separator"])
             )
         fields = [

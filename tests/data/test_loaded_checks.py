@@ -119,6 +119,16 @@ REFUSED = {
         {},
         r"load_col: user: .*no file .*toy\.user",
     ),
+    "unload_col of a column that is not there": (
+        lambda toy: None,
+        {"load_col": None, "unload_col": {"item": ["colour"]}, "item_text_fields": None},
+        r"unload_col: .*toy\.item has no column colour; it has item_id, price",
+    ),
+    "columns separated by blanks": (
+        lambda toy: change(toy / "toy.inter", "\t", "  "),
+        {},
+        "separated by one tab, and this header has blanks: write tabs",
+    ),
     "no user": (
         lambda toy: None,
         {"load_col": {"inter": ["item_id", "scenario", "label"]}, "numerical_features": []},

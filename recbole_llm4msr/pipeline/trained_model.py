@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from recbole.utils import init_logger
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import changed_fields
@@ -67,7 +66,7 @@ def load_data_and_model(
         local_rank=0,
         data_path=_data_folder(trained, data_path),
     )
-    init_logger(config)
+    compat.init_logger(config)
     state = getattr(trained, "trained_data", None)
     if state is None:
         _check_without_vocabulary(model_file, assume_same_data)

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
-from recbole.utils import ModelType, get_flops, init_logger, init_seed
+from recbole.utils import ModelType, get_flops, init_seed
 
+from recbole_llm4msr.compat import init_logger
 from recbole_llm4msr.config import Config, ConfigError
 from recbole_llm4msr.config.checks import check_outputs
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset

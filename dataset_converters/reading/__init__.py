@@ -2,19 +2,24 @@
 
 from dataset_converters.reading.columns import Column, to_seconds
 from dataset_converters.reading.csv_rows import read_csv_rows
+from dataset_converters.reading.dialect import Dialect
+from dataset_converters.reading.first_rows import FirstRows
 from dataset_converters.reading.json_rows import TEXT, parse_object, read_json_lines
 from dataset_converters.reading.raw_files import LINE, RawFile, find_files
-from dataset_converters.reading.rejected_rows import Rejects
+from dataset_converters.reading.rejected_rows import Rejects, reject_where
 
 __all__ = [
     "LINE",
     "TEXT",
     "Column",
+    "Dialect",
+    "FirstRows",
     "RawFile",
     "Rejects",
     "find_files",
     "parse_object",
     "read_csv_rows",
     "read_json_lines",
+    "reject_where",
     "to_seconds",
 ]

@@ -38,6 +38,7 @@ def read_blocks(
     *,
     quoted: bool,
     truncation_notes: list[str] | None = None,
+    block_bytes: int | None = None,
 ) -> Iterator[Block]:
     """Cut a stream into blocks that end where a record ends.
 
@@ -47,6 +48,7 @@ def read_blocks(
         quoted: Whether a line break inside double quotes belongs to the record (CSV).
         truncation_notes: If given, a truncated gzip stream is used up to its last whole line,
             and a sentence about it is appended here. If None, truncation is an error.
+        block_bytes: Bytes of text per block; :data:`BLOCK_BYTES` if None.
 
     Yields:
         Blocks in order; the last may lack the final line break.
@@ -56,7 +58,7 @@ def read_blocks(
     """
     line, remainder = 1, b""
     while True:
-        data = stream.read(BLOCK_BYTES)
+        data = stream.read(block_bytes or BLOCK_BYTES)
         if not data:
             break
         data = remainder + data

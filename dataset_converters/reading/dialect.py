@@ -59,20 +59,27 @@ class Dialect:
         Raises:
             ConverterError: The file is in UTF-16, or not in the encoding given.
         """
-        data = block.data
-        if block.line == 1 and data.startswith(_WIDE):
+        return replace(block, data=self.decode_lines(file, block.data, block.line))
+
+    def decode_lines(self, file: RawFile, data: bytes, line: int = 1) -> bytes:
+        """Return lines of a file, the first of which has the number ``line``, in UTF-8.
+
+        Raises:
+            ConverterError: The file is in UTF-16, or not in the encoding given.
+        """
+        if line == 1 and data.startswith(_WIDE):
             raise ConverterError(f"{file.name}: the file is in UTF-16; save it as UTF-8")
         if codecs.lookup(self.encoding).name != "utf-8":
             try:
                 data = data.decode(self.encoding).encode()
             except UnicodeDecodeError as error:
-                line = block.line + data.count(b"\n", 0, error.start)
+                line += data.count(b"\n", 0, error.start)
                 raise ConverterError(
                     f"{file.name}, line {line:,}: not a text in {self.encoding}"
                 ) from error
         if len(self.separator) > 1:
             data = data.replace(self.separator.encode(), _UNIT_SEPARATOR.encode())
-        return block if data is block.data else replace(block, data=data)
+        return data
 
 
 COMMA = Dialect()

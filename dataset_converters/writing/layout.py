@@ -41,11 +41,15 @@ def write_inter(
 
     Args:
         writer: The data set.
-        inter: Rows with the columns of :data:`INTER` and those of ``extra``.
+        inter: Rows with the columns of :data:`INTER` and those of ``extra``; ``timestamp`` may
+            be missing.
         reporter: Shows progress.
         extra: Additional columns and their RecBole types.
     """
-    table = writer.table("inter", INTER | (extra or {}))
+    fields = dict(INTER)
+    if "timestamp" not in inter.columns:
+        del fields["timestamp"]
+    table = writer.table("inter", fields | (extra or {}))
     with reporter.meter("writing .inter", inter.height) as meter:
         for part in inter.iter_slices(_SLICE_ROWS):
             table.write(part)
@@ -59,7 +63,13 @@ def write_scenarios(writer: DatasetWriter, rows: list[tuple[str, str, str]]) -> 
 
 
 def dataset_settings(
-    *, user: list[str], item: list[str], template: str, texts: list[str]
+    *,
+    user: list[str],
+    item: list[str],
+    template: str,
+    texts: list[str],
+    inter: list[str] | None = None,
+    timed: bool = True,
 ) -> dict[str, object]:
     """Return the RecBole configuration of a data set, the content of ``<name>.yaml``.
 
@@ -72,8 +82,11 @@ def dataset_settings(
         item: Columns of ``.item`` to load as features.
         template: Name of the prompt template.
         texts: Columns of ``.item`` that the prompts contain.
+        inter: Columns of ``.inter`` to load besides those that every data set has.
+        timed: Whether ``.inter`` has times; without them the split is at random.
     """
-    load_col = {"inter": list(INTER)}
+    fields = [name for name in INTER if timed or name != "timestamp"]
+    load_col = {"inter": [*fields, *(inter or [])]}
     load_col |= {"user": user} if user else {}
     load_col |= {"item": item} if item else {}
     return {
@@ -81,11 +94,11 @@ def dataset_settings(
         "ITEM_ID_FIELD": "item_id",
         "SCENARIO_FIELD": "scenario",
         "LABEL_FIELD": "label",
-        "TIME_FIELD": "timestamp",
+        "TIME_FIELD": "timestamp" if timed else None,
         "load_col": load_col,
         "eval_args": {
             "split": {"RS": [0.8, 0.1, 0.1]},
-            "order": "TO",
+            "order": "TO" if timed else "RO",
             "group_by": None,
             "mode": "labeled",
         },

@@ -14,7 +14,7 @@ from dataset_converters.table.labels import (
     to_rating,
 )
 from dataset_converters.table.options import TableOptions
-from dataset_converters.table.plan import Plan, PlannedColumn, scenario_of_file
+from dataset_converters.table.plan import Plan, PlannedColumn
 from dataset_converters.table.values import convert, to_text
 from dataset_converters.writing import Report, Reporter
 
@@ -58,7 +58,7 @@ def read_interactions(
             else:
                 checked = checked.with_columns(pl.lit(position, pl.UInt32).alias(FILE))
             if options.scenario_from == "file":
-                name = pl.lit(scenario_of_file(source)).alias("scenario")
+                name = pl.lit(source.stem).alias("scenario")
                 checked = checked.with_columns(name)
             parts.append(checked)
         missing = [c.column for c in plan.columns if c.column not in source.columns]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from dataset_converters.errors import ConverterError, nearest
+from dataset_converters.errors import ConverterError
+from dataset_converters.table.checks import check_different_files, check_options
 from dataset_converters.table.names import ColumnNames
 from dataset_converters.table.options import TableOptions
 from dataset_converters.table.roles import Roles, find_key, find_roles
@@ -100,12 +101,13 @@ def make_plan(inputs: Iterable, options: TableOptions) -> Plan:
     sources = [open_source(path, "--input", options) for path in inputs]
     if not sources:
         raise ConverterError("--input: give at least one file")
-    _check_different_names(sources, options)
+    check_different_files(sources, options)
     roles = find_roles(sources, options)
     user = _open_side("user", options.users, options.users_key, roles.user, options)
     item = _open_side("item", options.items, options.items_key, roles.item, options)
     sides = [side for side in (user, item) if side is not None]
-    _check_options(sources, sides, roles, options)
+    columns = {s.entity: [name for f in s.sources for name in f.columns] for s in sides}
+    check_options(sources, columns, roles, options)
     samples = [source.sample() for source in sources]
     plan = Plan(sources, roles, None, user=user, item=item)
     for role, column in roles.columns.items():
@@ -137,68 +139,6 @@ def _open_side(
     option = f"--{entity}s-key"
     keys = [find_key(source, option, named, entity, column) for source in sources]
     return SideFiles(entity, sources, keys)
-
-
-def _check_different_names(sources: list[Source], options: TableOptions) -> None:
-    paths = [source.file.path.resolve() for source in sources]
-    twice = [path.name for path in paths if paths.count(path) > 1]
-    if twice:
-        raise ConverterError(f"--input: {twice[0]} is given twice")
-    names = [scenario_of_file(source) for source in sources]
-    if options.scenario_from == "file" and len(set(names)) < len(names):
-        raise ConverterError(
-            "--scenario-from=file: two input files have the same name "
-            f"({', '.join(sorted({name for name in names if names.count(name) > 1}))})"
-        )
-
-
-def scenario_of_file(source: Source) -> str:
-    """Return the name of a file without its suffixes, the scenario with --scenario-from=file."""
-    name = source.file.base_name.removesuffix(".gz")
-    return name.rpartition(".")[0] or name
-
-
-def _check_options(
-    sources: list[Source], sides: list[SideFiles], roles: Roles, options: TableOptions
-) -> None:
-    """Check options that name columns, and those that have no effect on this log."""
-    log = list(dict.fromkeys(name for source in sources for name in source.columns))
-    by_entity = {
-        side.entity: [name for source in side.sources for name in source.columns] for side in sides
-    }
-    everywhere = [*log, *(name for names in by_entity.values() for name in names)]
-    wanted = [("--features", name, log) for name in options.features]
-    wanted += [("--text", name, by_entity.get("item", [])) for name in options.text]
-    wanted += [("--type", name, everywhere) for name in options.types]
-    if options.scenario_from not in (None, "file"):
-        entity, _, column = options.scenario_from.partition(".")
-        wanted.append(("--scenario-from", column, by_entity[entity]))
-    for option, name, columns in wanted:
-        if name not in columns:
-            raise ConverterError(
-                f"{option}: there is no column {name!r}{nearest(name, columns)}; there are "
-                f"{', '.join(dict.fromkeys(columns))}"
-            )
-    used = {column: role for role, column in roles.columns.items()}
-    for name in options.features:
-        if name in used:
-            raise ConverterError(f"--features: {name} is the {used[name]}, no further feature")
-    if roles.rating is None and options.threshold is not None:
-        raise ConverterError(f"--threshold={options.threshold:g} needs --rating=COLUMN")
-    if roles.label is not None or roles.rating is not None:
-        for option in ("negatives", "sampling", "seed"):
-            if getattr(options, option) is not None:
-                outcome = f"--label={roles.label}" if roles.label else f"--rating={roles.rating}"
-                raise ConverterError(
-                    f"--{option}={getattr(options, option)} has no effect with {outcome}; to "
-                    "sample negatives give --implicit"
-                )
-    if roles.time is None:
-        for option in ("since", "until"):
-            if getattr(options, option) is not None:
-                raise ConverterError(
-                    f"--{option}={getattr(options, option)} needs a time; name it with --time"
-                )
 
 
 def _plan_side(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.table.options import TableOptions
@@ -80,7 +81,7 @@ def find_roles(sources: list[Source], options: TableOptions) -> Roles:
     """Find the columns of the log.
 
     Args:
-        sources: Files of the log. A named column must be in each.
+        sources: Files of the log. Columns are guessed from the first, and must be in each.
         options: Named columns.
 
     Raises:
@@ -95,15 +96,14 @@ def find_roles(sources: list[Source], options: TableOptions) -> Roles:
             continue
         _check_named(f"--{role}", column, columns, sources)
         found[role] = column
-    for role in ("user", "item", "label", "rating", "scenario", "time"):
-        for other in ("user", "item", "label", "rating", "scenario", "time"):
-            if role < other and role in found and found[role] == found.get(other):
-                raise ConverterError(
-                    f"--{role}={found[role]} and --{other}={found[other]}: are the same column"
-                )
+    for role, other in combinations(found, 2):
+        if found[role] == found[other]:
+            raise ConverterError(
+                f"--{role}={found[role]} and --{other}={found[other]} name the same column"
+            )
     unclear = []
     for role in _roles_to_guess(options, given):
-        others = [column for column in columns if column not in found.values()]
+        others = [column for column in sources[0].columns if column not in found.values()]
         usual = usual_columns(role, others)
         if len(usual) == 1:
             found[role] = usual[0]

@@ -9,6 +9,7 @@ from dataset_converters.table.plan import Plan, PlannedColumn, SideFiles
 from dataset_converters.writing import dataset_settings
 
 _CATEGORY = re.compile(r"(^|_)(category|categories|genre|genres|class)$", re.I)
+_CODE = re.compile(r"(^|_)(id|code|zip|zipcode)$", re.I)  # tells a language model nothing
 _NAMED_TEXTS = 3  # token columns that stand for the text of an item without one
 
 
@@ -42,7 +43,7 @@ def table_settings(plan: Plan, options: TableOptions, empty: set[str]) -> dict[s
     ]
     if categories:
         settings["item_category_field"] = categories[0]
-    profile = [column.name for column in user if column.kind.name == "token"]
+    profile = [c.name for c in user if c.kind.name == "token" and not _CODE.search(c.name)]
     if profile:
         settings["user_profile_fields"] = profile
     return settings

@@ -62,6 +62,12 @@ class Source:
     header: list[str] | None = None
     allow_truncated: bool = False
 
+    @property
+    def stem(self) -> str:
+        """Name of the file without its suffixes, the scenario with ``--scenario-from=file``."""
+        name = self.file.base_name.removesuffix(".gz")
+        return name.rpartition(".")[0] or name
+
     def frames(
         self, columns: list[str], rejects: Rejects, reporter: Reporter, notes: list[str]
     ) -> Iterator[pl.DataFrame]:

@@ -99,6 +99,7 @@ def convert(values: pl.Series, kind: ColumnType) -> tuple[pl.Series, pl.Series]:
         The values to write, and where a value is not of the type.
     """
     if kind.name == "token" or kind.is_text:
+        values = values.str.replace_all(r"\s+", " ") if kind.is_text else values
         return values, pl.repeat(value=False, n=len(values), eager=True)
     if kind.name == "float":
         number = values.cast(pl.Float64, strict=False)

@@ -26,6 +26,7 @@ from dataset_converters.writing import (
     Reporter,
     check_not_empty,
     dataset_settings,
+    with_whole_seconds,
     write_inter,
     write_scenarios,
 )
@@ -66,8 +67,7 @@ def convert_amazon(
         inter = _filter(inter, options, report)
         inter = _label(inter, history, options, report)
         report.count(inter)
-        if (inter["timestamp"] == inter["timestamp"].floor()).all():
-            inter = inter.with_columns(pl.col("timestamp").cast(pl.Int64))
+        inter = with_whole_seconds(inter)
         write_inter(writer, inter, reporter)
         has_meta = any(category.meta for category in categories)
         if has_meta:

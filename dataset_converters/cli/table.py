@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from typer.models import OptionInfo
 
 from dataset_converters.cli.common import (
     KCore,
@@ -26,6 +27,10 @@ from dataset_converters.writing import Reporter
 _COLUMNS, _SIDE, _ROWS, _FILES = "Columns", "Users and items", "Rows", "Format of the files"
 
 
+def _option(panel: str, help: str, *names: str) -> OptionInfo:
+    return typer.Option(*names, help=help, rich_help_panel=panel)
+
+
 def table(
     input: Annotated[
         list[Path],
@@ -33,140 +38,90 @@ def table(
     ],
     output: Output,
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
-    user: Annotated[str | None, typer.Option(help="User.", rich_help_panel=_COLUMNS)] = None,
-    item: Annotated[str | None, typer.Option(help="Item.", rich_help_panel=_COLUMNS)] = None,
+    user: Annotated[str | None, _option(_COLUMNS, "User.")] = None,
+    item: Annotated[str | None, _option(_COLUMNS, "Item.")] = None,
     label: Annotated[
-        str | None,
-        typer.Option(help="Label: 0/1, true/false or yes/no.", rich_help_panel=_COLUMNS),
+        str | None, _option(_COLUMNS, "Label: 0 and 1, true and false, or yes and no.")
     ] = None,
-    rating: Annotated[
-        str | None,
-        typer.Option(help="Rating, positive from --threshold on.", rich_help_panel=_COLUMNS),
-    ] = None,
+    rating: Annotated[str | None, _option(_COLUMNS, "Rating, in place of a label.")] = None,
     threshold: Annotated[
-        float | None,
-        typer.Option(help="Lowest positive rating. Default: 4.", rich_help_panel=_COLUMNS),
+        float | None, _option(_COLUMNS, "Lowest positive rating. Default: 4.")
     ] = None,
     implicit: Annotated[
         bool,
-        typer.Option(
+        _option(
+            _COLUMNS,
+            "Every row is positive and negatives are sampled, as where no label and no rating is "
+            "found.",
             "--implicit",
-            help="Every row is positive, negatives are sampled: the default without a label and a "
-            "rating.",
-            rich_help_panel=_COLUMNS,
         ),
     ] = False,
-    scenario: Annotated[
-        str | None, typer.Option(help="Scenario.", rich_help_panel=_COLUMNS)
-    ] = None,
+    scenario: Annotated[str | None, _option(_COLUMNS, "Scenario.")] = None,
     scenario_from: Annotated[
         str | None,
-        typer.Option(
-            help="In place of --scenario: item.COLUMN or user.COLUMN (of --items, --users), or "
-            "file (name of the input file).",
-            rich_help_panel=_COLUMNS,
+        _option(
+            _COLUMNS,
+            "In place of --scenario: item.COLUMN or user.COLUMN (of --items, --users), or file "
+            "(name of the input file).",
         ),
     ] = None,
-    time: Annotated[
-        str | None, typer.Option(help="Time, or none.", rich_help_panel=_COLUMNS)
-    ] = None,
+    time: Annotated[str | None, _option(_COLUMNS, "Time, or none.")] = None,
     time_zone: Annotated[
-        str,
-        typer.Option(
-            help="Zone of dates without one, such as Europe/Berlin.", rich_help_panel=_COLUMNS
-        ),
+        str, _option(_COLUMNS, "Zone of dates without one, such as Europe/Berlin.")
     ] = "UTC",
     features: Annotated[
         str,
-        typer.Option(
-            help="Further columns of the log that are known before the outcome, by commas.",
-            rich_help_panel=_COLUMNS,
+        _option(
+            _COLUMNS, "Further columns of the log that are known before the outcome, by commas."
         ),
     ] = "",
     type: Annotated[
         list[str] | None,
-        typer.Option(
-            help="COLUMN=token, float, token_seq or float_seq, in place of the guessed type.",
-            rich_help_panel=_COLUMNS,
+        _option(
+            _COLUMNS,
+            "COLUMN=token, float, token_seq or float_seq, in place of the guessed type.",
         ),
     ] = None,
-    items: Annotated[
-        list[Path] | None, typer.Option(help="File that describes items.", rich_help_panel=_SIDE)
-    ] = None,
-    items_key: Annotated[
-        str | None, typer.Option(help="Its column of the item.", rich_help_panel=_SIDE)
-    ] = None,
-    text: Annotated[
-        str,
-        typer.Option(help="Its columns with texts for prompts, by commas.", rich_help_panel=_SIDE),
-    ] = "",
-    users: Annotated[
-        list[Path] | None, typer.Option(help="File that describes users.", rich_help_panel=_SIDE)
-    ] = None,
-    users_key: Annotated[
-        str | None, typer.Option(help="Its column of the user.", rich_help_panel=_SIDE)
-    ] = None,
+    items: Annotated[list[Path] | None, _option(_SIDE, "File that describes items.")] = None,
+    items_key: Annotated[str | None, _option(_SIDE, "Its column of the item.")] = None,
+    text: Annotated[str, _option(_SIDE, "Its columns with texts for prompts, by commas.")] = "",
+    users: Annotated[list[Path] | None, _option(_SIDE, "File that describes users.")] = None,
+    users_key: Annotated[str | None, _option(_SIDE, "Its column of the user.")] = None,
     template: Annotated[
-        str,
-        typer.Option(
-            help="Prompts: generic, movie, product or short_video.", rich_help_panel=_SIDE
-        ),
+        str, _option(_SIDE, "Prompts: generic, movie, product or short_video.")
     ] = "generic",
     negatives: Annotated[
-        int | None,
-        typer.Option(help="Sampled negatives per positive. Default: 1.", rich_help_panel=_ROWS),
+        int | None, _option(_ROWS, "Sampled negatives per positive. Default: 1.")
     ] = None,
     sampling: Annotated[
         str | None,
-        typer.Option(
-            help="Sample negatives by popularity (count ** 0.75, the default) or uniform.",
-            rich_help_panel=_ROWS,
-        ),
+        _option(_ROWS, "Sample negatives by popularity (count ** 0.75, the default) or uniform."),
     ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Seed of the negatives. Default: 2024.", rich_help_panel=_ROWS),
-    ] = None,
+    seed: Annotated[int | None, _option(_ROWS, "Seed of the negatives. Default: 2024.")] = None,
     k_core: KCore = 0,
     since: Since = None,
     until: Until = None,
     repeats: Annotated[
         str,
-        typer.Option(
-            help="Rows of one user, item and scenario: keep all, or merge them to the latest.",
-            rich_help_panel=_ROWS,
+        _option(
+            _ROWS, "Rows of one user, item and scenario: keep all, or merge them to the latest."
         ),
     ] = "keep",
     separator: Annotated[
         str | None,
-        typer.Option(
-            help="Separator of a text file; tab is one. Default: found in the first line.",
-            rich_help_panel=_FILES,
-        ),
+        _option(_FILES, "Separator of a text file, or tab. Default: found in the first line."),
     ] = None,
     header: Annotated[
-        str,
-        typer.Option(
-            help="Column names of text files without a header, by commas.", rich_help_panel=_FILES
-        ),
+        str, _option(_FILES, "Column names of text files without a header, by commas.")
     ] = "",
     no_quotes: Annotated[
-        bool,
-        typer.Option(
-            "--no-quotes",
-            help="Double quotes are characters like any other.",
-            rich_help_panel=_FILES,
-        ),
+        bool, _option(_FILES, "Double quotes are characters like any other.", "--no-quotes")
     ] = False,
-    encoding: Annotated[
-        str, typer.Option(help="Encoding of text files.", rich_help_panel=_FILES)
-    ] = "utf-8",
+    encoding: Annotated[str, _option(_FILES, "Encoding of text files.")] = "utf-8",
     allow_truncated: Annotated[
         bool,
-        typer.Option(
-            "--allow-truncated",
-            help="Use a truncated gzip file up to its last whole line.",
-            rich_help_panel=_FILES,
+        _option(
+            _FILES, "Use a truncated gzip file up to its last whole line.", "--allow-truncated"
         ),
     ] = False,
     max_bad_rows: MaxBadRows = 0,
@@ -230,15 +185,16 @@ def table(
             dry_run=dry_run,
         )
         report.show(console)
-        console.print(f"  {_last_line(output, dry_run)}", highlight=False, soft_wrap=True)
+        if not dry_run:
+            console.print(
+                f"  {_next_command(output)}", highlight=False, markup=False, soft_wrap=True
+            )
 
 
-def _last_line(output: Path, dry_run: bool) -> str:
-    """Return what to do next."""
-    if dry_run:
-        return "Nothing was written (--dry-run)."
+def _next_command(output: Path) -> str:
+    """Return the command that trains on the data set."""
     folder = output.absolute()
-    path = "" if folder.parent.name == "dataset" else f" --data_path={output.parent}"
+    path = "" if folder.parent == Path("dataset").absolute() else f" --data_path={output.parent}"
     return f"Train: python run_recbole.py --model=LLM4MSR_STAR --dataset={folder.name}{path}"
 
 

@@ -109,7 +109,7 @@ def _decode(text: str) -> dict[str, object]:
         ValueError: It is no object, or holds a text that is not valid unicode.
     """
     try:
-        row = _DECODER.decode(text)
+        row = _DECODER.decode(text.removeprefix("\ufeff"))
     except (ValueError, RecursionError):
         row = parse_object(text)
     if not isinstance(row, dict):

@@ -24,6 +24,7 @@ from dataset_converters.writing import (
     Report,
     Reporter,
     check_not_empty,
+    with_whole_seconds,
     write_inter,
     write_scenarios,
 )
@@ -78,14 +79,14 @@ def convert_table(
             rejects.write(writer.staging / REJECTED)
     if rejects.rows:
         report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
+    if dry_run:
+        suffixes = ("inter", *(side.entity for side in _sides(plan)), "scenario", "yaml")
+        files = [
+            *(f"{report.name}.{suffix}" for suffix in suffixes),
+            *[REJECTED][: len(rejects.rows)],
+        ]
+        report.notes.append(f"Nothing was written (dry run); it would be {', '.join(files)}")
     return report.finish()
-
-
-def files_to_write(plan: Plan, report: Report) -> list[str]:
-    """Return the names of the files that a conversion writes."""
-    suffixes = ["inter", *(side.entity for side in _sides(plan)), "scenario", "yaml"]
-    names = [f"{report.name}.{suffix}" for suffix in suffixes]
-    return [*names, *([REJECTED] if f"bad rows ({REJECTED})" in report.dropped else [])]
 
 
 def _sides(plan: Plan) -> list[SideFiles]:
@@ -125,6 +126,14 @@ def _filter(inter: pl.DataFrame, options: TableOptions, report: Report) -> pl.Da
         inter = count_dropped("repeated user and item, merged", latest_of_repeats(inter))
     inter = count_dropped(f"outside the {options.k_core}-core", k_core(inter, options.k_core))
     check_not_empty(inter, report)
+    if "timestamp" in inter.columns:
+        keys = inter.select("user_id", "item_id", "scenario", "timestamp")
+        copies = inter.height - keys.hash_rows(seed=7).n_unique()
+        if copies:
+            report.notes.append(
+                f"{copies:,} rows repeat a user, item, scenario and time; --repeats=merge keeps "
+                "one of each"
+            )
     return inter
 
 
@@ -180,6 +189,7 @@ def _write(
     """Write all files; with no writer only complete the report."""
     empty: set[str] = set()
     inter, extra = convert_columns(inter, plan.columns, report, empty)
+    inter = with_whole_seconds(inter) if "timestamp" in inter.columns else inter
     if writer is not None:
         write_inter(writer, inter, reporter, extra)
     for side in _sides(plan):
@@ -203,11 +213,14 @@ def _note_columns(plan: Plan, report: Report, empty: set[str]) -> None:
             "known before the outcome become features with --features=COLUMN,..."
         )
     for side in _sides(plan):
-        not_loaded = [c.name for c in side.columns if c.use.startswith("not loaded")]
-        if not_loaded:
+        reasons: dict[str, list[str]] = {}
+        for column in side.columns:
+            _, is_kept, reason = column.use.partition("not loaded: ")
+            if is_kept:
+                reasons.setdefault(reason, []).append(column.name)
+        for reason, names in reasons.items():
             report.notes.append(
-                f"Written to .{side.entity} but not loaded (texts, or nearly every row has a value "
-                f"of its own): {', '.join(not_loaded)}"
+                f"Written to .{side.entity} but not loaded ({reason}): {', '.join(names)}"
             )
     if empty:
         report.notes.append(f"Not loaded, since they hold no number: {', '.join(sorted(empty))}")

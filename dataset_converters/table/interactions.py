@@ -137,7 +137,7 @@ def keep_valid(
     Returns:
         The rows kept, and their columns as text by the name in the data set.
     """
-    texts = {column.name: to_text(frame[column.column]) for column in columns}
+    texts = {c.name: to_text(frame[c.column], is_text=c.kind.is_text) for c in columns}
     for column in columns:
         if not column.kind.given:
             continue

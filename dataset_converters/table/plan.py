@@ -14,7 +14,13 @@ from dataset_converters.table.options import TableOptions
 from dataset_converters.table.roles import Roles, find_key, find_roles
 from dataset_converters.table.sources import Source, open_source
 from dataset_converters.table.times import TimeUnit, find_unit
-from dataset_converters.table.values import ColumnType, guess_type, identifies_row, to_text
+from dataset_converters.table.values import (
+    ColumnType,
+    guess_type,
+    identifies_row,
+    names_text,
+    to_text,
+)
 
 
 @dataclass(frozen=True)
@@ -144,19 +150,27 @@ def _open_side(
 def _plan_side(
     side: SideFiles, samples: list[pl.DataFrame], names: ColumnNames, options: TableOptions
 ) -> None:
-    for column, values in _union(side.sources, samples, set(side.keys)).items():
-        kind = _type_of(column, side.sources, values, options)
-        if side.entity == "item" and options.text:
-            kind = ColumnType("token_seq", True, True) if column in options.text else kind
-        if kind.is_text:
-            is_for_prompts = side.entity == "item" and column in (options.text or (column,))
-            use = "text" if is_for_prompts else "not loaded: a text"
-        elif kind.name == "token" and identifies_row(to_text(values)):
+    columns = _union(side.sources, samples, set(side.keys))
+    kinds = {name: _type_of(name, side.sources, columns[name], options) for name in columns}
+    is_item = side.entity == "item"
+    if is_item and options.text:
+        texts = set(options.text)
+        kinds |= {name: ColumnType("token_seq", True, True) for name in texts}
+    else:
+        found = [name for name in columns if kinds[name].is_text]
+        texts = {name for name in found if names_text(name)} or set(found)
+    for column, values in columns.items():
+        text = to_text(values, is_text=kinds[column].is_text)
+        if kinds[column].is_text:
+            use = "text" if is_item and column in texts else "not loaded: a text"
+        elif text.null_count() == len(text):
+            use = "not loaded: empty in the first rows"
+        elif kinds[column].name.startswith("token") and identifies_row(text):
             use = "not loaded: a value of its own for nearly every row"
         else:
             use = "feature"
         name = names.add(column, side.entity)
-        side.columns.append(PlannedColumn(column, name, kind, use, _example(to_text(values))))
+        side.columns.append(PlannedColumn(column, name, kinds[column], use, _example(text)))
 
 
 def _plan_log(

@@ -103,12 +103,12 @@ def find_roles(sources: list[Source], options: TableOptions) -> Roles:
             )
     unclear = []
     for role in _roles_to_guess(options, given):
+        if role == "rating" and "label" in found:
+            continue  # the rating of a log with labels is a further column
         others = [column for column in sources[0].columns if column not in found.values()]
         usual = usual_columns(role, others)
         if len(usual) == 1:
             found[role] = usual[0]
-            if role == "label":  # the rating of such a log is a further column
-                given.setdefault("rating", "")
         elif usual:
             none = f", or --time={NO_COLUMN}" if role == "time" else ""
             unclear.append(f"  {role}: it may be {' or '.join(usual)}; give --{role}=COLUMN{none}")
@@ -129,8 +129,7 @@ def find_roles(sources: list[Source], options: TableOptions) -> Roles:
         raise ConverterError("\n".join(lines))
     for role, column in found.items():
         _check_named(f"--{role}", column, columns, sources)
-    named = frozenset(role for role in given if given[role])
-    return Roles(**found, given=named)  # type: ignore[arg-type]
+    return Roles(**found, given=frozenset(given))  # type: ignore[arg-type]
 
 
 def _roles_to_guess(options: TableOptions, given: dict[str, str]) -> list[str]:

@@ -18,9 +18,7 @@ def show_plan(plan: Plan, options: TableOptions, console: Console) -> None:
     table = Table(title=Text("Columns, as they are read"), title_justify="left")
     for head in ("column", "becomes", "type", "example", "from"):
         table.add_column(head, overflow="fold")
-    files = ", ".join(source.file.name for source in plan.sources[:3])
-    files += f" and {len(plan.sources) - 3} more" if len(plan.sources) > 3 else ""
-    _head(table, files)
+    _head(table, [source.file.name for source in plan.sources])
     for role, column in plan.roles.columns.items():
         source = "option" if role in plan.roles.given else "its name"
         becomes, kind = _becomes(role, plan, options)
@@ -55,13 +53,14 @@ def _becomes(role: str, plan: Plan, options: TableOptions) -> tuple[str, str]:
     return role, "float" if role == "label" else "token"
 
 
-def _head(table: Table, name: str) -> None:
+def _head(table: Table, files: list[str]) -> None:
+    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
     table.add_section()
-    table.add_row(Text(name, style="bold"))
+    table.add_row(Text(files[0] + more, style="bold"))
 
 
 def _side(table: Table, side: SideFiles) -> None:
-    _head(table, side.file_names)
+    _head(table, [source.file.name for source in side.sources])
     for key in dict.fromkeys(side.keys):
         _row(table, key, f"{side.entity}_id", "token", "", "")
     for column in side.columns:
@@ -70,7 +69,8 @@ def _side(table: Table, side: SideFiles) -> None:
 
 def _planned(table: Table, column: PlannedColumn) -> None:
     source = "option or header" if column.kind.given else "values"
-    _row(table, column.column, column.use, column.kind.shown, column.example, source)
+    use = column.use.partition(":")[0]  # the reasons are told at the end
+    _row(table, column.column, use, column.kind.shown, column.example, source)
 
 
 def _row(table: Table, *cells: str) -> None:

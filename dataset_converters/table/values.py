@@ -13,6 +13,7 @@ _CODE_NAME = re.compile(r"(^|[_\W])(id|ids|code|zip|zipcode|type|kind|cat|tag|ta
 _MAX_CODES = 100  # whole numbers with more distinct values are quantities
 _SEQUENCE_SHARE = 0.05  # of values with a |
 _TEXT_WORDS = 3.0  # mean number of words from which on a column is a text
+_LISTED_WORDS = 6.0  # the same for the parts of lists: names of categories have several words
 _TEXT_NAMES = re.compile(
     r"(^|_)(title|name|description|caption|headline|abstract|summary|text|about)$", re.I
 )
@@ -44,16 +45,17 @@ def guess_type(name: str, sample: pl.Series) -> ColumnType:
     """Guess the type of a column.
 
     Lists, and texts of which one in twenty has a ``|``, are token_seq. Columns with a name such
-    as title, or of three words and more, are texts. Numbers with a decimal point are float;
-    whole numbers are token if their name ends with id, code, type or the like or if there are few
-    of them. All else is token.
+    as title, or whose values have three words and more, are texts. Numbers with a decimal point
+    are float; whole numbers are token if their name ends with id, code, type or the like or if
+    there are few of them. All else is token.
 
     Args:
         name: Name of the column.
         sample: First values.
     """
     if isinstance(sample.dtype, pl.List):
-        return ColumnType("token_seq")
+        parts = sample.explode().drop_nulls().cast(pl.String)
+        return ColumnType("token_seq", is_text=_mean_words(parts) >= _LISTED_WORDS)
     if isinstance(sample.dtype, pl.Datetime):
         return ColumnType("token")
     text = sample.drop_nulls().str.strip_chars()
@@ -67,21 +69,36 @@ def guess_type(name: str, sample: pl.Series) -> ColumnType:
             return ColumnType("token")
         is_whole = bool((number == number.floor()).all())
         return ColumnType("token" if is_whole and present.n_unique() <= _MAX_CODES else "float")
-    if _TEXT_NAMES.search(name):
+    if names_text(name):
         return ColumnType("token_seq", is_text=True)
     if present.str.contains("|", literal=True).mean() >= _SEQUENCE_SHARE:  # type: ignore[operator]
         return ColumnType("token_seq")
-    words = present.str.count_matches(r"\S+").mean()
-    if float(words) >= _TEXT_WORDS:  # type: ignore[arg-type]
+    if _mean_words(present) >= _TEXT_WORDS:
         return ColumnType("token_seq", is_text=True)
     return ColumnType("token")
 
 
-def to_text(values: pl.Series) -> pl.Series:
-    """Convert a column as it was read to one line of text per value; empty is null."""
+def names_text(name: str) -> bool:
+    """Return whether a column has a usual name of a text, such as title."""
+    return _TEXT_NAMES.search(name) is not None
+
+
+def _mean_words(texts: pl.Series) -> float:
+    return float(texts.str.count_matches(r"\S+").mean() or 0)  # type: ignore[arg-type]
+
+
+def to_text(values: pl.Series, *, is_text: bool = False) -> pl.Series:
+    """Convert a column as it was read to one line of text per value; empty is null.
+
+    Args:
+        values: Text, lists of text, or moments.
+        is_text: Whether a list is a text for prompts, whose parts are joined by spaces. Otherwise
+            they are joined by ``|``, with ``_`` in place of the spaces inside a part.
+    """
     if isinstance(values.dtype, pl.List):
-        parts = pl.element().cast(pl.String).str.strip_chars().str.replace_all(r"[\s|]+", "_")
-        values = values.list.eval(parts).list.drop_nulls().list.join("|")
+        parts = pl.element().cast(pl.String).str.strip_chars()
+        parts = parts if is_text else parts.str.replace_all(r"[\s|]+", "_")
+        values = values.list.eval(parts).list.drop_nulls().list.join(" " if is_text else "|")
     elif isinstance(values.dtype, pl.Datetime):
         values = values.dt.to_string("iso:strict")
     text = values.str.replace_all(r"[\x00-\x1f\x7f\x{85}\x{2028}\x{2029}]+", " ").str.strip_chars()

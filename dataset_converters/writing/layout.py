@@ -31,6 +31,12 @@ def check_not_empty(inter: pl.DataFrame, report: Report) -> None:
         raise ConverterError(f"no row is left after applying the options; rows dropped: {reasons}")
 
 
+def with_whole_seconds(inter: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with ``timestamp`` as integers, if all are whole seconds."""
+    time = inter["timestamp"]
+    return inter.with_columns(time.cast(pl.Int64)) if (time == time.floor()).all() else inter
+
+
 def write_inter(
     writer: DatasetWriter,
     inter: pl.DataFrame,

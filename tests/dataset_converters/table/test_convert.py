@@ -10,15 +10,16 @@ import polars as pl
 import pytest
 import yaml
 
+from dataset_converters.amazon import AmazonOptions, convert_amazon
 from tests.dataset_converters.reference_reading import read_atomic
 from tests.dataset_converters.table.conftest import LOG
 
 HEADER = ["user_id:token", "item_id:token", "scenario:token", "label:float", "timestamp:float"]
 INTER = [
-    ["007", "a", "home", "1", "1685001600.0", "3.5", "x y", "10"],
-    ["007", "b", "home", "0", "1685001601.0", "", "x", "2"],
-    ["8", "a", "search", "1", "1685001602.0", "0.25", "y_z w", ""],
-    ["NA", "null", "search", "0", "1685001603.0", "1.5", "", "7"],
+    ["007", "a", "home", "1", "1685001600", "3.5", "x y", "10"],
+    ["007", "b", "home", "0", "1685001601", "", "x", "2"],
+    ["8", "a", "search", "1", "1685001602", "0.25", "y_z w", ""],
+    ["NA", "null", "search", "0", "1685001603", "1.5", "", "7"],
 ]
 
 
@@ -217,3 +218,16 @@ def test_a_guessed_type_that_does_not_fit_becomes_token(write, convert, tmp_path
     report = convert(write("log.csv", lines))
     assert read_atomic(tmp_path / "out" / "d" / "d.inter")[0][-1] == "cost:token"
     assert any("1 values are no numbers, such as 'cheap'" in note for note in report.notes)
+
+
+def test_amazon_reviews_as_a_table(real_data: Path, convert, rows, tmp_path: Path) -> None:
+    names = ("AMAZON_FASHION", "All_Beauty", "Gift_Cards")
+    raw = real_data / "amazon2018"
+    files = [raw / f"{name}_5.json.gz" for name in names]
+    report = convert(*files, scenario_from="file", repeats="merge")
+    convert_amazon(raw, tmp_path / "a", AmazonOptions(categories=names, repeats="merge"))
+    _, expected = read_atomic(tmp_path / "a" / "a.inter")
+    cells = [list(row.values())[:5] for row in rows()]
+    found = [[*row[:2], row[2].removesuffix("_5"), *row[3:]] for row in cells]
+    assert sorted(found) == sorted(expected)  # copies of a line: one keeps the first, one the last
+    assert report.scenarios[-1]["rows"] == len(expected) > 9000

@@ -41,6 +41,7 @@ def test_texts_lists_and_moments() -> None:
     lists = pl.Series([["Science Fiction", " War "], [], None, [None, "a|b"]])
     assert guess_type("x", lists) == ColumnType("token_seq")
     assert to_text(lists).to_list() == ["Science_Fiction|War", None, None, "a_b"]
+    assert to_text(lists, is_text=True)[0] == "Science Fiction War"
     assert to_text(pl.Series([datetime(2023, 5, 25)])).to_list() == ["2023-05-25T00:00:00.000000"]
 
 

@@ -109,10 +109,10 @@ def table(
     ] = "keep",
     separator: Annotated[
         str | None,
-        _option(_FILES, "Separator of a text file, or tab. Default: found in the first line."),
+        _option(_FILES, "Separator of --input, or tab. Default: found in the first line."),
     ] = None,
     header: Annotated[
-        str, _option(_FILES, "Column names of text files without a header, by commas.")
+        str, _option(_FILES, "Column names of --input where it has no header, by commas.")
     ] = "",
     no_quotes: Annotated[
         bool, _option(_FILES, "Double quotes are characters like any other.", "--no-quotes")

@@ -103,7 +103,8 @@ def _end_of_last_record(data: bytes, quoted: bool) -> int:
 def _raise_unclosed_quote(file: RawFile, line: int) -> None:
     raise ConverterError(
         f"{file.name}: a double quote opened at or after line {line:,} is never closed; "
-        "the file is damaged or truncated"
+        "the file is damaged or truncated, or quotes are plain characters in it (--no-quotes of "
+        "the command table)"
     )
 
 

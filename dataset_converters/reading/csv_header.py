@@ -51,12 +51,16 @@ def split_header(file: RawFile, line: bytes, dialect: Dialect) -> list[str]:
     """Return the column names of a header line, without white space around them.
 
     Raises:
-        ConverterError: The line is not UTF-8.
+        ConverterError: The line is not UTF-8, or lines of the file end with a carriage return.
     """
     try:
         text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise ConverterError(f"{file.name}, line 1: the header is not UTF-8 text") from error
+    if "\r" in text:
+        raise ConverterError(
+            f"{file.name}: lines end with a carriage return alone; save it with line feeds"
+        )
     quoting = csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE
     names = next(csv.reader([text], delimiter=dialect.mark, quoting=quoting), [])
     return [name.strip() for name in names]

@@ -25,7 +25,7 @@ def json_columns(file: RawFile) -> dict[str, str]:
     """Return the keys of the first rows of a file, each with ``text``, ``list`` or ``object``.
 
     Raises:
-        ConverterError: The file is empty, or one JSON array.
+        ConverterError: The file is empty, one JSON array, or of another format.
     """
     stream = file.open()
     data = stream.read(_PEEK_BYTES)
@@ -40,14 +40,18 @@ def json_columns(file: RawFile) -> dict[str, str]:
     lines = data.decode("utf-8", "replace").split("\n")
     whole = lines[:-1] if len(data) == _PEEK_BYTES and len(lines) > 1 else lines
     kinds: dict[str, str] = {}
+    first_error: ValueError | None = None
     for text in islice((line for line in whole if line.strip()), _PEEK_ROWS):
         try:
             row = _decode(text)
-        except ValueError:
+        except ValueError as error:
+            first_error = first_error or error
             continue  # named with its line when the rows are read
         for name, value in row.items():
             kind = {list: "list", dict: "object", type(None): ""}.get(type(value), "text")
             kinds[name] = kinds.get(name) or kind
+    if not kinds and first_error is not None:
+        raise ConverterError(f"{file.name}: none of the first lines is an object: {first_error}")
     return {name: kind or "text" for name, kind in kinds.items()}
 
 

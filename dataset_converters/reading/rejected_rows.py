@@ -41,8 +41,7 @@ class Rejects:
             BadRowsError: The limit is exceeded.
         """
         if len(self.rows) >= self.limit:
-            unit = "row" if file.endswith(PARQUET_SUFFIXES) else "line"
-            place = f"{file}, {unit} {line:,}" + (f", column {column}" if column else "")
+            place = _place(file, line, column)
             shown = row if len(row) <= _SHOWN_CHARACTERS else row[:_SHOWN_CHARACTERS] + "..."
             before = f" ({self.limit:,} bad rows came before)" if self.limit else ""
             raise BadRowsError(
@@ -54,11 +53,21 @@ class Rejects:
             {"file": file, "line": line, "column": column, "reason": reason, "row": row}
         )
 
+    def shown(self, position: int) -> str:
+        """Return the place and the reason of a row that was rejected."""
+        row = self.rows[position]
+        return f"{_place(row['file'], row['line'], row['column'])}: {row['reason']}"
+
     def write(self, path: Path) -> None:
         """Write the rows as JSON lines; write no file if there are none."""
         if self.rows:
             lines = [json.dumps(row, ensure_ascii=False) for row in self.rows]
             path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _place(file: object, line: object, column: object) -> str:
+    unit = "row" if str(file).endswith(PARQUET_SUFFIXES) else "line"
+    return f"{file}, {unit} {line:,}" + (f", column {column}" if column else "")
 
 
 def reject_where(

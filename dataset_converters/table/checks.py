@@ -26,6 +26,22 @@ def check_different_files(sources: list[Source], options: TableOptions) -> None:
         )
 
 
+def check_format_options(sources: list[Source], options: TableOptions) -> None:
+    """Check that options of text files have a text file to apply to.
+
+    Raises:
+        ConverterError: No input file is one.
+    """
+    if any(source.format == "text" for source in sources):
+        return
+    given = {"--separator": options.separator, "--header": options.header}
+    for option, value in given.items():
+        if value:
+            raise ConverterError(
+                f"{option}: has no effect, since no file of --input is a CSV, TSV or text file"
+            )
+
+
 def check_options(
     sources: list[Source], sides: dict[str, list[str]], roles: Roles, options: TableOptions
 ) -> None:
@@ -58,6 +74,9 @@ def check_options(
     for name in options.features:
         if name in used:
             raise ConverterError(f"--features: {name} is the {used[name]}, no further feature")
+    for name in options.types:
+        if name in used and not any(name in columns for columns in sides.values()):
+            raise ConverterError(f"--type={name}: the column is the {used[name]}, of a fixed type")
     if roles.rating is None and options.threshold is not None:
         raise ConverterError(f"--threshold={options.threshold:g} needs --rating=COLUMN")
     if roles.label is not None or roles.rating is not None:

@@ -65,11 +65,13 @@ def convert_table(
     report.source = _describe_source(plan, options)
     with nullcontext() if dry_run else writer, reporter.running():
         inter = read_interactions(plan, options, rejects, reporter, report)
+        _check_any_valid(inter, rejects)
         described = {
             side.entity: read_side(side, inter[f"{side.entity}_id"], rejects, reporter, report)
             for side in _sides(plan)
         }
         inter = add_scenario(inter, described, plan, options, rejects)
+        _check_any_valid(inter, rejects)
         history = inter.select("user_id", "item_id", "scenario")
         inter = _filter(inter, options, report)
         inter = _label(inter, history, plan, options, report)
@@ -87,6 +89,11 @@ def convert_table(
         ]
         report.notes.append(f"Nothing was written (dry run); it would be {', '.join(files)}")
     return report.finish()
+
+
+def _check_any_valid(inter: pl.DataFrame, rejects: Rejects) -> None:
+    if inter.is_empty():
+        raise ConverterError(f"no row is valid; the first fault is {rejects.shown(0)}")
 
 
 def _sides(plan: Plan) -> list[SideFiles]:
@@ -206,7 +213,10 @@ def _write(
 
 def _note_columns(plan: Plan, report: Report, empty: set[str]) -> None:
     """Note columns that no model loads, and a missing time."""
-    kept = [column.name for column in plan.columns if column.use != "feature"]
+    rating = [c.name for c in plan.columns if c.column == plan.roles.rating]
+    if rating:
+        report.notes.append(f"Written but not loaded, because the label is made of it: {rating[0]}")
+    kept = [c.name for c in plan.columns if c.use != "feature" and c.name not in rating]
     if kept:
         report.notes.append(
             f"Written but not loaded, because they may tell the label: {', '.join(kept)}. Those "

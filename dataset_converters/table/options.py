@@ -45,8 +45,8 @@ class TableOptions:
         since: First moment kept.
         until: First moment not kept.
         repeats: ``keep`` all rows of a user, item and scenario, or ``merge`` to the latest.
-        separator: Text between two fields of a text file; None is found from the first line.
-        header: Column names of text files that have no header.
+        separator: Text between two fields of the log; None is found from the first line.
+        header: Column names of a log without a header.
         quotes: Whether double quotes enclose fields of CSV and TSV files.
         encoding: Encoding of text files.
         allow_truncated: Use a truncated gzip stream up to its last whole line.

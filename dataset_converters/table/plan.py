@@ -8,7 +8,11 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from dataset_converters.errors import ConverterError
-from dataset_converters.table.checks import check_different_files, check_options
+from dataset_converters.table.checks import (
+    check_different_files,
+    check_format_options,
+    check_options,
+)
 from dataset_converters.table.names import ColumnNames
 from dataset_converters.table.options import TableOptions
 from dataset_converters.table.roles import Roles, find_key, find_roles
@@ -108,6 +112,7 @@ def make_plan(inputs: Iterable, options: TableOptions) -> Plan:
     if not sources:
         raise ConverterError("--input: give at least one file")
     check_different_files(sources, options)
+    check_format_options(sources, options)
     roles = find_roles(sources, options)
     user = _open_side("user", options.users, options.users_key, roles.user, options)
     item = _open_side("item", options.items, options.items_key, roles.item, options)

@@ -147,6 +147,15 @@ def open_source(path: Path, option: str, options: TableOptions) -> Source:
         raise ConverterError(f"{path.name}: the file is empty")
     file = RawFile(path)
     suffix = Path(path.name.removesuffix(".gz")).suffix.lower()
+    source = _open(file, suffix, option, options)
+    if source.columns.pop(LINE, None):
+        source.left_out[LINE] = "a name that stands for the number of the line"
+    if not source.columns:
+        raise ConverterError(f"{path.name}: the file has no columns that can be read")
+    return source
+
+
+def _open(file: RawFile, suffix: str, option: str, options: TableOptions) -> Source:
     if suffix in _PARQUET:
         return _open_parquet(file)
     if suffix in _JSON:
@@ -157,10 +166,10 @@ def open_source(path: Path, option: str, options: TableOptions) -> Source:
             file, "json", readable, left_out=others, allow_truncated=options.allow_truncated
         )
     if suffix in _TEXT:
-        return _open_text(file, suffix, options)
+        return _open_text(file, suffix, option, options)
     raise ConverterError(
-        f"{option}={path}: the format of {suffix or 'a file without suffix'} is unknown; name it "
-        f"{', '.join((*_TEXT[:3], *_JSON[:1], *_PARQUET[:1]))}, or one of them with .gz"
+        f"{option}={file.path}: the format of {suffix or 'a file without suffix'} is unknown; "
+        f"name it {', '.join((*_TEXT[:3], *_JSON[:1], *_PARQUET[:1]))}, or one of them with .gz"
     )
 
 
@@ -178,18 +187,19 @@ def _open_parquet(file: RawFile) -> Source:
     return Source(file, "parquet", kinds, left_out=others)
 
 
-def _open_text(file: RawFile, suffix: str, options: TableOptions) -> Source:
+def _open_text(file: RawFile, suffix: str, option: str, options: TableOptions) -> Source:
     stream = file.open()
     first, line_break, _ = stream.read(_SAMPLE_BYTES).partition(b"\n")
     stream.close()
     if not first.strip() and not line_break:
         raise ConverterError(f"{file.name}: the file is empty")
     quotes = options.quotes and suffix not in _ATOMIC
-    separator = options.separator or _find_separator(first, suffix)
+    is_log = option == "--input"  # the files that describe users and items may differ from it
+    separator = (options.separator if is_log else None) or _find_separator(first, suffix)
     dialect = Dialect(separator, quotes, options.encoding)
     first = dialect.decode_lines(file, first)
     source = Source(file, "text", {}, dialect=dialect, allow_truncated=options.allow_truncated)
-    if options.header:
+    if options.header and is_log:
         source.header = list(options.header)
         fields = len(split_header(file, first, dialect))
         if fields != len(source.header):

@@ -83,6 +83,7 @@ OPTIONS = {
     "template": ({"template": "film"}, "--template=film: must be one of generic"),
     "type": ({"types": {"price": "number"}}, "--type=price=number: must be one of token"),
     "column of a type": ({"types": {"prize": "float"}}, "did you mean 'price'"),
+    "type of the item": ({"types": {"iid": "float"}}, "--type=iid: the column is the item"),
     "feature": ({"features": ("prize",)}, "--features: there is no column 'prize' (did you mean"),
     "label as feature": ({"features": ("click",)}, "--features: click is the label"),
     "since without time": ({"time": "none", "since": "2023-01-01"}, "--since=2023-01-01 needs a"),
@@ -110,7 +111,7 @@ def test_an_option_that_does_not_fit(write, tmp_path: Path, case: str) -> None:
 #: Text of log.csv and the message.
 TEXTS = {
     "empty": ("", "log.csv: the file is empty"),
-    "blank": ("\n\n", "which columns are meant is not clear"),
+    "blank": ("\n\n", "the file has no columns that can be read"),
     "header only": (LOG[0] + "\n", "log.csv: the file has no rows"),
     "column twice": ("uid,iid,tab,click,uid\n1,2,3,1,5\n", "the column 'uid' occurs twice"),
     "no usual names": ("a,b,c\n1,2,3\n", "give --user=COLUMN"),
@@ -123,6 +124,8 @@ TEXTS = {
         "give --implicit in place of --label",
     ),
     "none positive": ("uid,iid,tab,click\n1,2,3,0\n1,3,3,0\n", "no row is positive"),
+    "carriage returns": ("uid,iid,tab,click\r1,2,3,1\r", "end with a carriage return alone"),
+    "all rows bad": ("uid,iid,tab,click\n,2,3,1\n", "no row is valid; the first fault is log.csv"),
     "unclosed quote": ('uid,iid,tab,click\n1,"2,3,1\n1,3,3,0\n', "a double quote opened at or"),
     "every pair": ("uid,iid,tab\n1,2,3\n", "no negative could be sampled"),
     "american dates": ("uid,iid,tab,click,date\n1,2,3,1,5/25/2023\n", "'5/25/2023' is neither a"),
@@ -136,8 +139,9 @@ TEXTS = {
 @pytest.mark.parametrize("case", TEXTS)
 def test_a_log_that_cannot_be_used(write, convert, tmp_path: Path, case: str) -> None:
     text, part = TEXTS[case]
+    options = {"max_bad_rows": 1} if case == "all rows bad" else {}
     with pytest.raises(ConverterError) as caught:
-        convert(write("log.csv", text))
+        convert(write("log.csv", text), **options)
     assert part in str(caught.value)
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
 
@@ -156,6 +160,10 @@ def test_files_that_are_missing_or_of_another_kind(write, convert, tmp_path: Pat
         convert(write("wide.csv", LOG, "utf-16"))
     with pytest.raises(ConverterError, match="one JSON array"):
         convert(write("log.json", '[{"uid": 1}]'))
+    with pytest.raises(ConverterError, match="none of the first lines is an object: broken JSON"):
+        convert(write("log.jsonl", LOG))
+    with pytest.raises(ConverterError, match="--separator: has no effect"):
+        convert(write("log.jsonl", '{"uid": 1}'), separator=";")
     with pytest.raises(ConverterError, match="not a valid parquet file"):
         convert(write("log.parquet", LOG))
 

@@ -6,7 +6,12 @@ from dataset_converters.reading.csv_rows import read_csv_rows
 from dataset_converters.reading.dialect import Dialect
 from dataset_converters.reading.first_rows import FirstRows
 from dataset_converters.reading.json_columns import json_columns, read_json_columns
-from dataset_converters.reading.json_rows import TEXT, parse_object, read_json_lines
+from dataset_converters.reading.json_rows import (
+    TEXT,
+    may_be_deeply_nested,
+    parse_object,
+    read_json_lines,
+)
 from dataset_converters.reading.parquet_rows import (
     is_readable,
     parquet_schema,
@@ -26,6 +31,7 @@ __all__ = [
     "find_files",
     "is_readable",
     "json_columns",
+    "may_be_deeply_nested",
     "parquet_schema",
     "parse_object",
     "read_csv_rows",

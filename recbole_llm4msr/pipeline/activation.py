@@ -27,6 +27,7 @@ _LIGHT = frozenset(
         "cli.benchmark",
         "cli.errors",
         "cli.export",
+        "cli.help",
         "cli.knowledge",
         "cli.knowledge_audit",
         "cli.knowledge_settings",

@@ -37,6 +37,8 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
     [
         [],
         ["--help"],
+        ["--help-all"],
+        ["--model=LLM4MSR_STAR", "--help"],
         ["--model=STARR", "--dataset=toy"],
         ["--model=STAR", "--dataset=ml-100k", "--compare=STARR"],
         ["--model=STAR"],

@@ -50,11 +50,10 @@ def test_a_known_user_with_its_own_history_has_the_same_scores(scorer, interacti
 
 
 def test_a_new_user_has_the_prompt_and_the_layer_of_a_user_with_this_history(
-    star, scorer, training, interactions, monkeypatch
+    star, scorer, interactions, monkeypatch
 ) -> None:
     from recbole_llm4msr.knowledge.new_users import UserEncoder
 
-    history, table = training
     written = []
     real = UserEncoder.prompts
     monkeypatch.setattr(
@@ -129,7 +128,7 @@ ROW = {"user_id": ["a"], "item_id": ["i1"], "scenario": ["feed"]}
         ({"label": [0.5]}, "row 1, column label: 0.5 is neither 0 nor 1"),
         ({"label": [float("nan")]}, "row 1, column label: 'nan' is not a number"),
         ({"timestamp": ["soon"]}, "row 1, column timestamp: 'soon' is not a number"),
-        ({"timestamp": [None]}, "row 1, column timestamp: "),
+        ({"timestamp": [None]}, "row 1, column timestamp: is empty"),
         ({"scenario": ["x" * 10_000_000]}, r"'x{80}\.\.\. \(10,000,000 characters\)' is not known"),
     ],
     ids=lambda value: str(value)[:50],

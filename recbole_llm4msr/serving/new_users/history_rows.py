@@ -114,7 +114,7 @@ def _numbers(column: pl.Series) -> pl.Series:
     numbers = column
     if column.dtype == pl.String:
         numbers = column.cast(pl.Float64, strict=False)
-    elif not column.dtype.is_numeric():
+    elif not column.dtype.is_numeric() and column.dtype != pl.Null:
         raise InputError(f"the column {column.name!r} holds {column.dtype} instead of numbers")
     numbers = numbers.cast(pl.Float64)
     wrong = ~numbers.is_finite().fill_null(False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from recbole_llm4msr.cli.errors import read_settings
-from recbole_llm4msr.config.early import check_settings
+from recbole_llm4msr.config.checks_before_import import check_settings
 
 if TYPE_CHECKING:
     from recbole_llm4msr.knowledge.options import KnowledgeOptions

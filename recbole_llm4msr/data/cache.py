@@ -34,7 +34,7 @@ from recbole_llm4msr.util.staging import remove_abandoned, staging_path
 
 #: Version of the format. Increased when the files, or the result of reading and filtering, change,
 #: so that older caches are not read.
-_FORMAT = 5
+_FORMAT = 6
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")
@@ -139,6 +139,7 @@ class DatasetCache:
             "changes": dataset.row_changes.entries,
             "numbers": dataset.number_rules.to_plain(),
             "unknown": dataset.unknown_tokens,
+            "unread": dataset.unread_rows,
             "checksums": {file.name: file_checksum(file) for file in folder.iterdir()},
         }
         (folder / "state.json").write_text(json.dumps(with_checksum(state)), encoding="utf-8")
@@ -203,6 +204,7 @@ class DatasetCache:
         dataset.row_changes = RowChanges([tuple(entry) for entry in state["changes"]])
         dataset.number_rules = NumberRules.from_plain(state["numbers"])
         dataset.unknown_tokens = state["unknown"]
+        dataset.unread_rows = state["unread"]
         if state["sizes"] is not None:
             dataset.file_size_list = state["sizes"]
 

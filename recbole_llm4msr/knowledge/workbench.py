@@ -12,7 +12,8 @@ from recbole_llm4msr.knowledge.build import BuildReport, Shard, build_vectors
 from recbole_llm4msr.knowledge.encoders.base import Encoder
 from recbole_llm4msr.knowledge.encoders.choice import make_encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
-from recbole_llm4msr.knowledge.prompts.writer import PromptPlan, PromptWriter, names_plan
+from recbole_llm4msr.knowledge.prompts.bare_names import names_plan
+from recbole_llm4msr.knowledge.prompts.writer import PromptPlan, PromptWriter
 from recbole_llm4msr.knowledge.request import request_of
 from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, Shelf, keys_of, store_of
 from recbole_llm4msr.knowledge.vectors.by_id import assemble

@@ -156,12 +156,11 @@ class Shelf:
                 "stored. With a float16 model try knowledge_dtype: bfloat16 or float32"
             )
         self.write_identity()
-        norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
-        units = vectors / np.where(norms > 0, norms, 1)[:, None]
+        units, norms = units_of(vectors)
         tensors = {
             "keys": torch.from_numpy(keys.copy()),
-            "vectors": torch.from_numpy(units.astype(np.float16)),
-            "norms": torch.from_numpy(norms.astype(np.float32)),
+            "vectors": torch.from_numpy(units),
+            "norms": torch.from_numpy(norms),
         }
         content = to_bytes(tensors, metadata={"sha256": checksum(tensors)})
         name = hashlib.sha256(keys.tobytes()).hexdigest()[:32]
@@ -284,3 +283,10 @@ def _open_chunk(path: Path) -> Iterator[Any]:
             yield chunk
     except (safetensors.SafetensorError, FileNotFoundError) as error:
         raise KnowledgeError(f"{path}: changed while it was used ({error}); run again") from error
+
+
+def units_of(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Vectors as a store keeps them: of length one in float16, (n, d), and their lengths, (n,)."""
+    norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
+    units = vectors / np.where(norms > 0, norms, 1)[:, None]
+    return units.astype(np.float16), norms.astype(np.float32)

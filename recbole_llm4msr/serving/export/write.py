@@ -21,6 +21,7 @@ from recbole_llm4msr.serving.artefact import Artefact
 from recbole_llm4msr.serving.errors import ExportError
 from recbole_llm4msr.serving.export import evaluate, parts
 from recbole_llm4msr.serving.export.knowledge_facts import knowledge_facts
+from recbole_llm4msr.serving.export.user_encoder import write_user_encoder
 from recbole_llm4msr.serving.export.user_layers import PRECISIONS, Precision
 from recbole_llm4msr.serving.manifest import write_manifest
 from recbole_llm4msr.serving.scorer import Scorer
@@ -43,6 +44,7 @@ def export_model(
     *,
     user_layers: Precision = "float32",
     with_history: bool = False,
+    with_encoder: bool = False,
     overwrite: bool = False,
     report: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
@@ -56,6 +58,8 @@ def export_model(
         output: The folder to make.
         user_layers: Precision of the stored user layers.
         with_history: Whether the items that users have seen, which are training data, are stored.
+        with_encoder: Whether template, texts of items and encoder are stored, which make the layers
+            of new users.
         overwrite: Whether an existing artefact is replaced.
         report: Called with the name of every step.
 
@@ -68,6 +72,8 @@ def export_model(
     """
     output = Path(output)
     check_options(output, user_layers, overwrite)
+    if with_encoder:
+        _check_has_layers(config, model)
     report("reference scores")
     reference = evaluate.reference_scores(model, test)
     rows = evaluate.raw_rows(model, test)
@@ -78,6 +84,9 @@ def export_model(
             staging.mkdir(parents=True)
             source = parts.Source.of(model, train)
             content = _write_parts(config, source, staging, with_history, report)
+            if with_encoder:
+                report("encoder of users")
+                write_user_encoder(config, source, staging)
             report("test rows")
             scores = _scores(staging, content, rows)
             content["check"] = {
@@ -126,6 +135,15 @@ def check_folder(output: Path, overwrite: bool) -> None:
         raise ExportError(f"{output} exists already; give another folder, or --overwrite")
     if output.exists() and not (output / "manifest.json").is_file():
         raise ExportError(f"{output} exists and is not an artefact; it is not overwritten")
+
+
+def _check_has_layers(config, model: nn.Module) -> None:
+    has_layers = isinstance(model, LLM4MSR) and (model.user_meta or model.item_meta)
+    if not has_layers or config["knowledge_features"]:
+        what = "knowledge_features is set" if has_layers else "it has no user layers"
+        raise ExportError(
+            f"with_encoder: {config['model']} cannot make layers of new users: {what}"
+        )
 
 
 def _write_parts(

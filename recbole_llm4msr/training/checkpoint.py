@@ -11,12 +11,12 @@ import torch
 from dataset_converters.full_disk import naming_full_disk
 from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import changed_fields, encode
-from recbole_llm4msr.training.training_state import capture_state, restore_state
 from recbole_llm4msr.training.claimed_file import (
     claim_unused,
     release,
     remove_abandoned_claims,
 )
+from recbole_llm4msr.training.training_state import capture_state, restore_state
 from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
 from recbole_llm4msr.util.staging import remove_abandoned

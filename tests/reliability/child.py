@@ -11,7 +11,7 @@ import torch._dynamo, torch._inductor.config, sklearn.decomposition, sklearn.fea
 import onnxscript, torch.onnx
 """
 
-#: Its first argument is JSON: seconds until SIGKILL, largest file, user, environment, statements.
+#: Its first argument is JSON: seconds until SIGKILL, largest file, privileges, environment, statements.
 PROGRAM = """
 import json, os, resource, signal, sys, tempfile, time
 
@@ -27,10 +27,9 @@ if options.get("largest_file") is not None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (options["largest_file"],) * 2)
 os.environ.update(options.get("environment", {}))
 tempfile.tempdir = None
-if options.get("user") is not None:
-    os.setgroups([])
-    os.setgid(options["user"])
-    os.setuid(options["user"])
+if options.get("without_privileges"):  # root without CAP_DAC_OVERRIDE obeys modes, as others do
+    import ctypes
+    ctypes.CDLL(None).capset((ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)())
 sys.argv[0] = "recbole-llm4msr"
 if "statements" in options:
     exec(options["statements"])

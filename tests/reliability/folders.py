@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator
 from functools import cache
@@ -20,8 +19,6 @@ from tests.reliability.workplace import (
 )
 
 READ_ONLY, FULL = "a read-only folder", "a full disk, then the same command"
-
-_NOBODY = 65534
 
 
 def trials(place: Workplace, commands: Commands, count: int) -> Iterator[Trial]:
@@ -55,15 +52,6 @@ def trials(place: Workplace, commands: Commands, count: int) -> Iterator[Trial]:
             )
 
 
-def _user(folder: Path) -> dict[str, int]:
-    """Run as a user who may not write where the mode forbids it, as root may."""
-    if not is_root():
-        return {}
-    for path in [folder, *folder.rglob("*")]:
-        os.chown(path, _NOBODY, _NOBODY, follow_symlinks=False)
-    return {"user": _NOBODY}
-
-
 def _set_mode(folder: Path, *, writable: bool) -> None:
     for path in [folder, *folder.rglob("*")]:
         mode = path.stat().st_mode
@@ -74,10 +62,9 @@ def _read_only(place: Workplace, start: Path, below: str, ready: bool, expected:
     folder = place.folder(start)
     for name in ("result.json", "predictions.parquet"):
         (folder / name).unlink(missing_ok=True)
-    user = _user(folder)
     _set_mode(folder / below, writable=False)
     before = _states(folder / below)
-    done = place.run(folder, TRAINING, **user)
+    done = place.run(folder, TRAINING, without_privileges=is_root())
     done.check_success()
     done.check_message()
     check_equal(training_result(folder), expected)
@@ -101,11 +88,9 @@ def _states(folder: Path) -> dict[str, tuple]:
 
 def _read_only_checkpoints(place: Workplace, commands: Commands) -> None:
     folder = place.folder(commands.trained)
-    user = _user(folder)
     _set_mode(folder / "saved", writable=False)
-    done = place.run(folder, TRAINING, **user)
-    if is_root() or os.name == "posix":
-        done.check_refused()
+    done = place.run(folder, TRAINING, without_privileges=is_root())
+    done.check_refused()
     if "saved" not in done.output:
         raise BrokenError(f"the folder is not named: {done.output.strip()[-500:]}")
     _set_mode(folder / "saved", writable=True)

@@ -34,7 +34,10 @@ def _option(panel: str, help: str, *names: str) -> OptionInfo:
 def table(
     input: Annotated[
         list[Path],
-        typer.Option(help="Files of the log: .csv, .tsv, .jsonl, each also with .gz, or .parquet."),
+        typer.Option(
+            help="Files of the log, or their folder: .csv, .tsv, .jsonl, each also with .gz, or "
+            ".parquet."
+        ),
     ],
     output: Output,
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
@@ -195,7 +198,7 @@ def _next_command(output: Path) -> str:
     """Return the command that trains on the data set."""
     folder = output.absolute()
     path = "" if folder.parent == Path("dataset").absolute() else f" --data_path={output.parent}"
-    return f"Train: python run_recbole.py --model=LLM4MSR_STAR --dataset={folder.name}{path}"
+    return f"Train: recbole-llm4msr --model=LLM4MSR_STAR --dataset={folder.name}{path}"
 
 
 def _names(text: str) -> tuple[str, ...]:

@@ -14,9 +14,10 @@ from dataset_converters.table.checks import (
     check_options,
 )
 from dataset_converters.table.names import ColumnNames
+from dataset_converters.table.opening import find_inputs, open_source
 from dataset_converters.table.options import TableOptions
 from dataset_converters.table.roles import Roles, find_key, find_roles
-from dataset_converters.table.sources import Source, open_source
+from dataset_converters.table.sources import Source
 from dataset_converters.table.times import TimeUnit, find_unit
 from dataset_converters.table.values import (
     ColumnType,
@@ -108,7 +109,7 @@ def make_plan(inputs: Iterable, options: TableOptions) -> Plan:
     Raises:
         ConverterError: A file cannot be used, or what a column means is not clear.
     """
-    sources = [open_source(path, "--input", options) for path in inputs]
+    sources = _open_all(inputs, "--input", options)
     if not sources:
         raise ConverterError("--input: give at least one file")
     check_different_files(sources, options)
@@ -141,12 +142,17 @@ def make_plan(inputs: Iterable, options: TableOptions) -> Plan:
     return plan
 
 
+def _open_all(paths: Iterable, option: str, options: TableOptions) -> list[Source]:
+    files = [file for path in paths for file in find_inputs(path, option)]
+    return [open_source(file, option, options) for file in files]
+
+
 def _open_side(
     entity: str, paths: tuple, named: str | None, column: str, options: TableOptions
 ) -> SideFiles | None:
     if not paths:
         return None
-    sources = [open_source(path, f"--{entity}s", options) for path in paths]
+    sources = _open_all(paths, f"--{entity}s", options)
     option = f"--{entity}s-key"
     keys = [find_key(source, option, named, entity, column) for source in sources]
     return SideFiles(entity, sources, keys)

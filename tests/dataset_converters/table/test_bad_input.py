@@ -150,9 +150,12 @@ def test_files_that_are_missing_or_of_another_kind(write, convert, tmp_path: Pat
     log = write("log.csv", LOG)
     with pytest.raises(ConverterError, match=r"there is no such file \(did you mean 'log.csv'"):
         convert(tmp_path / "logs.csv")
-    with pytest.raises(ConverterError, match="is a folder"):
-        convert(tmp_path)
-    with pytest.raises(ConverterError, match=r"the format of .xlsx is unknown"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConverterError, match=r"the folder has no file of \.csv"):
+        convert(tmp_path / "empty")
+    with pytest.raises(ConverterError, match=r"not a valid zip archive"):
+        convert(write("log.zip", LOG))
+    with pytest.raises(ConverterError, match=r"a file of \.xlsx cannot be read; save it as"):
         convert(write("log.xlsx", LOG))
     with pytest.raises(ConverterError, match=r"log.csv is given twice"):
         convert(log, log)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from dataset_converters.amazon import AmazonOptions, convert_amazon
+from dataset_converters.errors import ConverterError
 from tests.dataset_converters.reference_reading import read_atomic
 from tests.dataset_converters.table.conftest import LOG
 
@@ -66,6 +69,26 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, convert, kind: str) ->
     assert [row["rows"] for row in report.scenarios] == [2, 2, 4]
     assert settings(tmp_path)["load_col"] == {"inter": [name.split(":")[0] for name in HEADER]}
     assert any("may tell the label: watch, tags, price" in note for note in report.notes)
+
+
+def test_folders_and_archives(write, convert, rows, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    for name, lines in (("b.csv", LOG[:2]), ("a.csv", [LOG[0], *LOG[2:]]), ("_SUCCESS", [])):
+        write(f"parts/{name}", lines)
+    convert(tmp_path / "parts")
+    assert [row["item_id"] for row in rows()] == ["b", "a", "null", "a"]
+    with zipfile.ZipFile(tmp_path / "log.zip", "w") as archive:
+        archive.write(write("log.csv", LOG), "x/log.csv")
+        archive.writestr("__MACOSX/x/._log.csv", "")
+    report = convert(tmp_path / "log.zip", scenario_from="file")
+    assert ([row["scenario"] for row in rows()], report.source) == (
+        ["log"] * 4,
+        "log.zip:x/log.csv, label click",
+    )
+    with zipfile.ZipFile(tmp_path / "log.zip", "a") as archive:
+        archive.writestr("more.csv", "")
+    with pytest.raises(ConverterError, match="the archive has 2 CSV, TSV or JSON files"):
+        convert(tmp_path / "log.zip")
 
 
 def test_an_atomic_file_states_its_types(write, convert, rows, tmp_path: Path) -> None:
@@ -218,6 +241,23 @@ def test_a_guessed_type_that_does_not_fit_becomes_token(write, convert, tmp_path
     report = convert(write("log.csv", lines))
     assert read_atomic(tmp_path / "out" / "d" / "d.inter")[0][-1] == "cost:token"
     assert any("1 values are no numbers, such as 'cheap'" in note for note in report.notes)
+
+
+def test_the_example_of_the_documents(convert, rows, tmp_path: Path) -> None:
+    (wheel,) = find_spec("recbole").submodule_search_locations  # type: ignore[union-attr]
+    raw = Path(wheel) / "dataset_example" / "ml-100k"
+    files = {"items": (raw / "ml-100k.item",), "users": (raw / "ml-100k.user",)}
+    report = convert(raw / "ml-100k.inter", **files, scenario_from="user.gender", template="movie")
+    assert [tuple(row.values()) for row in report.scenarios] == [
+        ("F", 25740, 273, 1534, 14278),
+        ("M", 74260, 670, 1605, 41097),
+        ("all", 100000, 943, 1682, 55375),
+    ]
+    found = settings(tmp_path)
+    assert found["load_col"]["user"] == ["user_id", "age", "gender", "occupation", "zip_code"]
+    assert found["load_col"]["item"] == ["item_id", "release_year", "class"]
+    assert (found["item_text_fields"], found["item_category_field"]) == (["movie_title"], "class")
+    assert found["user_profile_fields"] == ["age", "gender", "occupation"]
 
 
 def test_amazon_reviews_as_a_table(real_data: Path, convert, rows, tmp_path: Path) -> None:

@@ -80,6 +80,7 @@ _LIGHT = frozenset(
         "serving.rows",
         "serving.scorer",
         "serving.text_rows",
+        "serving.user_encoder_files",
         "serving.vocabulary",
         "util",
         "util.atomic_write",

@@ -25,6 +25,9 @@ from tests.toy import toy_settings, write_toy
 
 from .quick_exports import one_registry
 
+#: Options of the export; the others are of the training.
+EXPORT = ("user_layers", "with_history", "with_encoder")
+
 
 @dataclass
 class Exported:
@@ -77,7 +80,7 @@ def export_toy(tmp_path_factory) -> Callable[..., Exported]:
 
 def _train_and_export(folder: Path, name: str, own_graphs: int, options: dict) -> dict[str, Any]:
     write_toy(folder)
-    export = {key: options[key] for key in ("user_layers", "with_history") if key in options}
+    export = {key: options[key] for key in EXPORT if key in options}
     options = {key: value for key, value in options.items() if key not in export}
     settings = toy_settings(folder, learning_rate=0.02, **options)
     result = run(name, "toy", config_dict=settings, command_line=[])
@@ -89,8 +92,8 @@ def _train_and_export(folder: Path, name: str, own_graphs: int, options: dict) -
 
 @pytest.fixture(scope="session")
 def star(export_toy) -> Exported:
-    """LLM4MSR_STAR, with graphs for each scenario and the seen items."""
-    return export_toy("LLM4MSR_STAR", own_graphs=8, with_history=True)
+    """LLM4MSR_STAR, with graphs for each scenario, the seen items, and the encoder of users."""
+    return export_toy("LLM4MSR_STAR", own_graphs=8, with_history=True, with_encoder=True)
 
 
 @pytest.fixture(scope="session")

@@ -87,9 +87,23 @@ def table(
     ] = None,
     items: Annotated[list[Path] | None, _option(_SIDE, "File that describes items.")] = None,
     items_key: Annotated[str | None, _option(_SIDE, "Its column of the item.")] = None,
-    text: Annotated[str, _option(_SIDE, "Its columns with texts for prompts, by commas.")] = "",
+    text: Annotated[
+        str, _option(_SIDE, "Columns of items with texts for prompts, by commas.")
+    ] = "",
     users: Annotated[list[Path] | None, _option(_SIDE, "File that describes users.")] = None,
     users_key: Annotated[str | None, _option(_SIDE, "Its column of the user.")] = None,
+    item_columns: Annotated[
+        str,
+        _option(
+            _SIDE, "In place of --items: columns of the log that describe the item, by commas."
+        ),
+    ] = "",
+    user_columns: Annotated[
+        str,
+        _option(
+            _SIDE, "In place of --users: columns of the log that describe the user, by commas."
+        ),
+    ] = "",
     template: Annotated[
         str, _option(_SIDE, "Prompts: generic, movie, product or short_video.")
     ] = "generic",
@@ -162,6 +176,8 @@ def table(
             text=_names(text),
             users=tuple(users or ()),
             users_key=users_key,
+            item_columns=_names(item_columns),
+            user_columns=_names(user_columns),
             features=_names(features),
             types=_types(type or []),
             template=template,

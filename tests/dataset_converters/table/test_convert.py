@@ -139,6 +139,34 @@ def test_text_names_the_texts(write, convert, tmp_path: Path) -> None:
     assert found["item_category_field"] == "genre"
 
 
+def test_columns_of_the_log_describe_users_and_items(write, convert, rows, tmp_path: Path) -> None:
+    lines = ["user,item,domain,click,title,price,age,device"]
+    lines += ["1,a,s,1,Red shoe,2.5,30,x", "1,b,s,0,Hat,1,30,y", "2,a,t,0,Red shoes,2.5,,x"]
+    log = write("log.csv", lines)
+    options = {"item_columns": ("title", "price"), "user_columns": ("age",)}
+    report = convert(log, **options, time="none")
+    assert rows("item") == [
+        {"item_id": "a", "title": "Red shoe", "price": "2.5"},
+        {"item_id": "b", "title": "Hat", "price": "1.0"},
+    ]
+    assert rows("user") == [{"user_id": "1", "age": "30"}, {"user_id": "2", "age": ""}]
+    assert list(rows()[0]) == ["user_id", "item_id", "scenario", "label", "device"]
+    assert "1 items have rows that differ in title, price; the first is used" in report.notes
+    found = settings(tmp_path)
+    assert found["load_col"]["item"] == ["item_id", "price"]
+    assert found["load_col"]["user"] == ["user_id", "age"]
+    assert found["item_text_fields"] == ["title"]
+    for changed, part in (
+        ({"item_columns": ("titel",)}, "--item-columns: there is no column 'titel' (did you"),
+        ({"item_columns": ("item",)}, "--item-columns: item is the item"),
+        ({"user_columns": ("age",), "features": ("age",)}, "age is given twice"),
+        ({"items": (log,), "item_columns": ("title",)}, "--items and --item-columns: give one"),
+    ):
+        with pytest.raises(ConverterError) as caught:
+            convert(log, **changed)
+        assert part in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("source", "scenarios"),
     [("item.kind", ["k", "l", "k", "l"]), ("user.sex", ["f", "f", "m", "m"])],

@@ -78,7 +78,7 @@ def check_options(
     listed += [(f"--{e}-columns", name) for e, names in described.items() for name in names]
     for position, (option, name) in enumerate(listed):
         if name in used:
-            raise ConverterError(f"{option}: {name} is the {used[name]}, no further feature")
+            raise ConverterError(f"{option}: {name} is the {used[name]}, not a further column")
         if name in [other for _, other in listed[:position]]:
             raise ConverterError(f"{option}: {name} is given twice")
     for name in options.types:

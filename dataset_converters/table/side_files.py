@@ -125,7 +125,7 @@ def convert_columns(
         values, is_fault = convert(text, kind)
         if is_fault.any():
             report.notes.append(
-                f"{column.name} is token, not {kind.name}: {int(is_fault.sum()):,} values are no "
+                f"{column.name} is token, not {kind.name}: {int(is_fault.sum()):,} values are not "
                 f"numbers, such as {text.filter(is_fault)[0]!r}. To reject such rows give "
                 f"--type={column.column}={kind.name}"
             )

@@ -32,15 +32,19 @@ ROWS = {
     "break in an id": (changed(2, '7,"b\nc",h,0,1685001601,,x,2'), {}, "line 3, column iid"),
     "quote in an id": (changed(2, '"7""",b,h,0,1685001601,,x,2'), {}, "a tab, line break or quote"),
     "padding": (changed(2, "[PAD],b,h,0,1685001601,,x,2"), {}, "RecBole's padding"),
-    "label of 2": (changed(2, "7,b,h,2,1685001601,,x,2"), {}, "column click: '2' is no label"),
+    "label of 2": (changed(2, "7,b,h,2,1685001601,,x,2"), {}, "column click: '2' is not a label"),
     "rating as label": (
         changed(2, "7,b,h,4.5,1685001601,,x,2"),
         {},
         "give it as --rating, with --threshold",
     ),
-    "empty label": (changed(2, "7,b,h,,1685001601,,x,2"), {}, "column click: '' is no label"),
-    "rating": (changed(2, "7,b,h,0,1685001601,,x,two"), {"rating": "price"}, "'two' is no rating"),
-    "empty rating": (LOG, {"rating": "price"}, "line 4, column price: '' is no rating"),
+    "empty label": (changed(2, "7,b,h,,1685001601,,x,2"), {}, "column click: '' is not a label"),
+    "rating": (
+        changed(2, "7,b,h,0,1685001601,,x,two"),
+        {"rating": "price"},
+        "'two' is not a rating",
+    ),
+    "empty rating": (LOG, {"rating": "price"}, "line 4, column price: '' is not a rating"),
     "mixed units": (
         changed(2, "7,b,h,0,1685001601000,,x,2"),
         {},

@@ -268,7 +268,7 @@ def test_a_guessed_type_that_does_not_fit_becomes_token(write, convert, tmp_path
     lines += [f"{k},a,s,{k % 2},{k}.5" for k in range(200_000 // 4)] + ["1,a,s,1,cheap"]
     report = convert(write("log.csv", lines))
     assert read_atomic(tmp_path / "out" / "d" / "d.inter")[0][-1] == "cost:token"
-    assert any("1 values are no numbers, such as 'cheap'" in note for note in report.notes)
+    assert any("1 values are not numbers, such as 'cheap'" in note for note in report.notes)
 
 
 def test_the_example_of_the_documents(convert, rows, tmp_path: Path) -> None:

@@ -35,9 +35,7 @@ def init_logger(config) -> None:
         for number in count(1):
             name = time if number == 1 else f"{time}-{number}"
             try:
-                Path("log", model, f"{model}-{config['dataset']}-{name}-{end}.log").open(
-                    "x"
-                ).close()
+                (folder / f"{model}-{config['dataset']}-{name}-{end}.log").open("x").close()
             except FileExistsError:
                 continue
             return name

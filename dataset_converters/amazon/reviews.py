@@ -21,6 +21,7 @@ from dataset_converters.reading import (
     TEXT,
     Column,
     Rejects,
+    may_be_deeply_nested,
     parse_object,
     read_csv_rows,
     read_json_lines,
@@ -95,6 +96,8 @@ def _decode_block(
     booleans = rf'"({layout.rating}|{layout.time})"\s*:\s*(true|false)'
     numbers = rf'"({layout.user}|{layout.item})"\s*:\s*[^"\s]'
     try:
+        if may_be_deeply_nested(lines[TEXT]):
+            raise pl.exceptions.ComputeError("nested too deep for a recursive decoder")
         if lines[TEXT].str.contains(f"{booleans}|{numbers}").any():
             raise pl.exceptions.ComputeError("a value of the wrong type")
         fields = lines.select(pl.col(TEXT).str.json_decode(struct)).unnest(TEXT)

@@ -14,6 +14,7 @@ from dataset_converters.reading.rejected_rows import Rejects
 from dataset_converters.writing.progress import Reporter
 
 TEXT = "text"  # column of the undecoded lines
+_MAX_BRACKETS = 1000  # of one line, which bounds how deep it is nested
 
 
 def read_json_lines(
@@ -49,6 +50,15 @@ def read_json_lines(
             schema = {TEXT: str, LINE: pl.Int64}
             yield pl.DataFrame({TEXT: texts, LINE: line_numbers}, schema=schema)
     stream.close()
+
+
+def may_be_deeply_nested(lines: pl.Series) -> bool:
+    """Whether a line has so many brackets that its nesting may be too deep for polars.
+
+    :func:`parse_object` raises an error for such a line.
+    """
+    long_lines = lines.filter(lines.str.len_bytes() > _MAX_BRACKETS)
+    return bool((long_lines.str.count_matches(r"[\[{]") > _MAX_BRACKETS).any())
 
 
 def parse_object(text: str) -> dict[str, object]:

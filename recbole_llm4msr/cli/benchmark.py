@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from recbole_llm4msr.cli.errors import PASS_ON, read_settings, report_errors
-from recbole_llm4msr.config.early import check_dataset
+from recbole_llm4msr.config.checks_before_import import check_dataset
 from recbole_llm4msr.config.names import check_model
 
 benchmark_app = typer.Typer(add_completion=False)

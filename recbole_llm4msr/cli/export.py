@@ -35,6 +35,14 @@ def export(
             "training data.",
         ),
     ] = False,
+    with_encoder: Annotated[
+        bool,
+        typer.Option(
+            "--with-encoder",
+            help="Store template, texts of items and encoder, so that `predict --history` can make "
+            "the layers of new users.",
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace an exported model of that name.")
     ] = False,
@@ -57,6 +65,7 @@ def export(
             data_path=data_path,
             user_layers=user_layers,
             with_history=with_history,
+            with_encoder=with_encoder,
             overwrite=overwrite,
             report=lambda step: progress.update(task, description=step),
         )

@@ -6,38 +6,15 @@ import difflib
 import os
 import sys
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 
+from recbole_llm4msr import __version__
 from recbole_llm4msr.util.parent_watch import end_with_parent
 from recbole_llm4msr.util.requirement import check_recbole
 
-_USAGE = """\
-Train and evaluate a multi-scenario model, with or without the knowledge of a language model.
-
-  python run_recbole.py --model=LLM4MSR_STAR --dataset=ml-100k
-  python run_recbole.py --model=DeepFM       --dataset=ml-100k       (RecBole's own models too)
-
-  --model=NAME              LLM4MSR_<Backbone>, <Backbone>, or a model of RecBole
-                            backbones: {backbones}
-  --dataset=NAME            a folder NAME below --data_path, or a data set that can be downloaded
-  --config_files="A B"      yaml files with settings, later ones winning
-  --KEY=VALUE               any setting; --KEY VALUE means the same
-  --compare[=MODEL,...]     train others too, on the same split with the same seed, and print one
-                            table; without names: the backbone without LLM4MSR, and DeepFM
-  --version                 versions of this package, RecBole and Python
-  --traceback               show where an error comes from
-  --nproc, --world_size, --ip, --port, --group_offset     many processes, as in RecBole
-  --oversubscribe=True      more processes (--nproc) than cores
-
-Other commands (each explains itself with --help):
-{commands}
-
-Settings and their defaults (RecBole's own are described at https://recbole.io/docs):
-{settings}"""
-
 #: Commands beside training a model, with what each is for.
 _COMMANDS = {
-    "convert": "raw KuaiSAR or Amazon files to a data set that can be trained on",
+    "convert": "a CSV, parquet or JSON log, KuaiSAR or Amazon files to a data set",
     "benchmark": "models, seeds and tuning compared in one table, with tests of significance",
     "tune": "search a model's settings by validation score",
     "knowledge": "build, inspect, verify and export the knowledge of a language model",
@@ -85,8 +62,8 @@ def _dispatch(arguments: list[str]) -> None:
     first = arguments[0] if arguments else "--help"
     if first in _COMMANDS:
         _command(first, arguments[1:])
-    elif {"-h", "--help"} & {first, *arguments}:
-        print(_help())
+    elif {"-h", "--help", "--help-all"} & {first, *arguments}:
+        print(_help(arguments))
     elif "--version" in arguments:
         print(_versions())
     elif not first.startswith("-"):
@@ -101,14 +78,22 @@ def _dispatch(arguments: list[str]) -> None:
         _run(arguments)
 
 
+def _help(arguments: list[str]) -> str:
+    """The short help; with ``--help-all`` all settings, with ``--model`` those of one model."""
+    from recbole_llm4msr.cli import help as texts
+    from recbole_llm4msr.config.command_line import parse_options
+
+    if "--help-all" in arguments:
+        return texts.all_settings()
+    given = [argument for argument in arguments if argument not in ("-h", "--help")]
+    model = parse_options(given)[0].get("model")
+    return texts.model_help(model) if model else texts.short_help(_COMMANDS)
+
+
 def _versions() -> str:
     """The versions of this package, of RecBole and of Python, on one line."""
-    try:
-        own = version("recbole_llm4msr")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        own = "(not installed)"
     python = ".".join(map(str, sys.version_info[:3]))
-    return f"recbole_llm4msr {own}, recbole {version('recbole')}, Python {python}"
+    return f"recbole_llm4msr {__version__}, recbole {version('recbole')}, Python {python}"
 
 
 def _missing_package(error: ImportError) -> str:
@@ -120,8 +105,8 @@ def _missing_package(error: ImportError) -> str:
 
 
 def _run(arguments: list[str]) -> None:
+    from recbole_llm4msr.config.checks_before_import import check_options
     from recbole_llm4msr.config.command_line import convert, parse_options
-    from recbole_llm4msr.config.early import check_options
     from recbole_llm4msr.pipeline.activation import activated
 
     options, others = parse_options(arguments)
@@ -160,22 +145,3 @@ def _command(name: str, arguments: list[str]) -> None:
     else:
         from recbole_llm4msr.cli.benchmark import benchmark_app as app
     app(arguments, prog_name=f"recbole-llm4msr {name}")
-
-
-def _help() -> str:
-    from recbole_llm4msr.config.keys import read_defaults
-    from recbole_llm4msr.config.names import announced, backbones
-    from recbole_llm4msr.config.schema import SCHEMA_BY_FILE
-
-    settings = []
-    for file, options in SCHEMA_BY_FILE.items():
-        defaults = read_defaults(file)
-        settings.append(f"\n  {file}")
-        for key, option in options.items():
-            default = f"{key}: {defaults[key]}"
-            settings.append(f"    {default:<31} # ({option.types}) {option.meaning}")
-    return _USAGE.format(
-        backbones=", ".join((*backbones(), *announced())),
-        commands="\n".join(f"  recbole-llm4msr {k:<12} {v}" for k, v in _COMMANDS.items()),
-        settings="\n".join(settings),
-    )

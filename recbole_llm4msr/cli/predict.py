@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
 
 from recbole_llm4msr.cli.errors import err, report_errors
+
+if TYPE_CHECKING:
+    from recbole_llm4msr.serving import Scorer
 
 app = typer.Typer(add_completion=False)
 out = Console(highlight=False)
@@ -21,6 +31,17 @@ OnUnknown = Annotated[
         "--on-unknown", help="Unknown users and items: error, or score (as unknown ones)."
     ),
 ]
+History = Annotated[
+    Path | None,
+    typer.Option(
+        help="Interactions of new users (.parquet, .csv, .tsv or .inter), from which their layers "
+        "are made; export with --with-encoder."
+    ),
+]
+Llm = Annotated[
+    str | None,
+    typer.Option(help="Where the language model is, if not where it was in training."),
+]
 Threads = Annotated[int, typer.Option(min=0, help="Threads of the scoring; 0: all cores.")]
 
 
@@ -31,6 +52,8 @@ def predict(
     input: Annotated[Path, typer.Option(help="Rows: .parquet, .csv, .tsv or .inter.")],
     output: Annotated[Path, typer.Option(help="File to write: .parquet, .csv or .tsv.")],
     on_unknown: OnUnknown = "error",
+    history: History = None,
+    llm: Llm = None,
     threads: Threads = 0,
 ) -> None:
     """Score the rows of a file: its columns and `score`, the click probability, are written.
@@ -40,7 +63,7 @@ def predict(
     """
     from recbole_llm4msr.serving import Scorer, predict_file
 
-    scorer = Scorer.load(artefact, threads=threads)
+    scorer = load_scorer(Scorer.load(artefact, threads=threads), history, llm)
     columns = (
         TextColumn("scoring"),
         BarColumn(),
@@ -60,3 +83,31 @@ def predict(
         seconds = progress.tasks[0].elapsed or 0
     rate = f" ({n_rows / seconds:,.0f} rows/s)" if seconds else ""
     out.print(f"wrote {n_rows:,} rows to {output} in {seconds:.1f} s{rate}", soft_wrap=True)
+
+
+def load_scorer(scorer: Scorer, history: Path | None, llm: str | None) -> Scorer:
+    """Return the scorer with the layers of the users of a file, where there is one.
+
+    Raises:
+        ValueError: The file or the artefact cannot be used, or ``llm`` is given without the file.
+    """
+    if history is None:
+        if llm is not None:
+            raise ValueError("llm: it encodes the prompts of --history, which is not given")
+        return scorer
+    from recbole_llm4msr.serving.errors import InputError
+    from recbole_llm4msr.serving.new_users import with_history
+    from recbole_llm4msr.serving.row_files import read_rows
+
+    columns = (TextColumn("encoding prompts"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("encoding", total=None)
+        try:
+            return with_history(
+                scorer,
+                read_rows(history),
+                llm=llm,
+                report=lambda done, of: progress.update(task, completed=done, total=of),
+            )
+        except InputError as error:
+            raise InputError(f"{history}: {error}") from error

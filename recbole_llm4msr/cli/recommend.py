@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from recbole_llm4msr.cli.errors import report_errors
-from recbole_llm4msr.cli.predict import Artefact, OnUnknown, Threads
+from recbole_llm4msr.cli.predict import Artefact, History, Llm, OnUnknown, Threads, load_scorer
 
 app = typer.Typer(add_completion=False)
 out = Console(highlight=False)
@@ -31,6 +31,8 @@ def recommend(
         bool, typer.Option("--exclude-seen", help="Leave out the items of the training rows.")
     ] = False,
     on_unknown: OnUnknown = "error",
+    history: History = None,
+    llm: Llm = None,
     threads: Threads = 0,
     output: Annotated[
         Path | None, typer.Option(help="File to write: .parquet, .csv or .tsv.")
@@ -42,7 +44,7 @@ def recommend(
 
     names = read_lines(Path(users)) if Path(users).is_file() else users.split(",")
     items = None if candidates is None else read_lines(candidates)
-    scorer = Scorer.load(artefact, threads=threads)
+    scorer = load_scorer(Scorer.load(artefact, threads=threads), history, llm)
     found = scorer.recommend(names, scenario, k, items, exclude_seen, on_unknown=on_unknown)
     if output is not None:
         write_frame(found, output)

@@ -11,6 +11,7 @@ When not: RecBole's own function, called directly, is unchanged.
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
@@ -34,12 +35,10 @@ def init_logger(config) -> None:
         folder = Path("log", model)
         for number in count(1):
             name = time if number == 1 else f"{time}-{number}"
-            try:
-                (folder / f"{model}-{config['dataset']}-{name}-{end}.log").open("x").close()
-            except FileExistsError:
-                continue
-            return name
-        raise AssertionError
+            with suppress(FileExistsError):
+                (folder / f"{model}-{config['dataset']}-{name}-{end}.log").touch(exist_ok=False)
+                return name
+        raise AssertionError("the names have no end")
 
     logger.get_local_time = unused_time
     try:

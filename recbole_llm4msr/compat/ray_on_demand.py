@@ -21,7 +21,7 @@ from typing import Any
 
 
 class _TuneOnDemand(ModuleType):
-    """Stands for ``ray.tune`` and becomes it when something is asked of it."""
+    """Placeholder of ``ray.tune`` that imports ray at the first access to an attribute."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from recbole_llm4msr.config.keys import known_keys, properties_folder
+from recbole_llm4msr.config.known_keys import known_keys, properties_folder
 
 if TYPE_CHECKING:
     from recbole_llm4msr.config.config import LAUNCH_KEYS, Config, ConfigError

@@ -21,9 +21,9 @@ from recbole_llm4msr.config.checks import (
     use_given_data,
     whole_eval_args,
 )
-from recbole_llm4msr.config.keys import properties_folder, recboles_files
+from recbole_llm4msr.config.known_keys import properties_folder, recboles_files
 from recbole_llm4msr.config.reading import LAUNCH_KEYS, WrittenSettings, read_yaml
-from recbole_llm4msr.config.refusals import refuse_unknown_keys, refuse_wrong_values
+from recbole_llm4msr.config.refused_settings import refuse_unknown_keys, refuse_wrong_values
 from recbole_llm4msr.config.settings_without_effect import check_effects, settle_knowledge
 from recbole_llm4msr.knowledge.vectors.features import numerical_fields
 from recbole_llm4msr.model import LLM4MSR, MultiScenarioRecommender, backbone_of, get_model

@@ -29,7 +29,7 @@ class WrittenPlaces:
         self._sources = dict.fromkeys(keys, place) | self._sources
 
     def written_as(self, key: str, other: str) -> None:
-        """Record that ``key`` was written where ``other`` is, which decides its value."""
+        """Give ``key`` the place of ``other``, which determines its value."""
         self._sources[key] = self._sources[other]
 
     def place_of(self, key: str) -> str | None:

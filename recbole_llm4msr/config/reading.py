@@ -11,7 +11,7 @@ import yaml
 
 from recbole_llm4msr.config.checks import ConfigError
 from recbole_llm4msr.config.command_line import convert_option, is_own_program, parse_options
-from recbole_llm4msr.config.keys import known_keys
+from recbole_llm4msr.config.known_keys import known_keys
 from recbole_llm4msr.config.places import WrittenPlaces
 
 #: Keys of the command that starts a run; they say where to run, not what.

@@ -154,7 +154,7 @@ def _holds(value: Any, values: tuple) -> bool:
 
 
 def _is_written(config: Any, key: str) -> bool:
-    """Whether the user wrote a value other than the default; a level's own option has none here."""
+    """Whether the user set this key to another value than its default in ``_DEFAULTS``, if any."""
     value = config[key]
     if config.place_of(key) is None or value is None:
         return False

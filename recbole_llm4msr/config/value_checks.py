@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from recbole_llm4msr.config import names
-from recbole_llm4msr.config.keys import unknown_keys
+from recbole_llm4msr.config.known_keys import unknown_keys
 from recbole_llm4msr.config.schema import Option
 from recbole_llm4msr.config.schema.bounds import bounds_error
 from recbole_llm4msr.config.schema.intervals import interval_error

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from recbole_llm4msr.config.keys import RECBOLES_PROPERTIES, keys_by_file
+from recbole_llm4msr.config.known_keys import RECBOLES_PROPERTIES, described_keys, keys_by_file
 from recbole_llm4msr.config.schema import SCHEMA, Option
-
-#: ``key: default  # (int or dict) What it is.``
-_LINE = re.compile(r"^(\w+):[^#\n]*#\s*\(([^)]*)\)\s*(.*)", re.MULTILINE)
 
 
 def options_of(files: Iterable[Path]) -> dict[str, Option]:
@@ -42,5 +38,5 @@ def _from_comments(file: Path) -> dict[str, Option]:
     of_a_model = file.is_relative_to(RECBOLES_PROPERTIES / "model")
     return {
         key: Option(types.replace("int", "float") if of_a_model else types, meaning)
-        for key, types, meaning in _LINE.findall(file.read_text(encoding="utf-8"))
+        for key, (_, types, meaning) in described_keys(file).items()
     }

@@ -10,7 +10,7 @@ from recbole.data.interaction import Interaction
 from recbole_llm4msr.data.cache import DatasetCache
 from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
 from recbole_llm4msr.data.knowledge_protocol import KnowledgeVectors
-from recbole_llm4msr.data.labels import check_labels
+from recbole_llm4msr.data.label_checks import check_labels
 from recbole_llm4msr.data.normalisation import fields_to_normalise, normalise
 from recbole_llm4msr.data.setting_changes import setting_changes
 from recbole_llm4msr.data.split_checks import check_splits

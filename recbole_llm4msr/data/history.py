@@ -112,6 +112,16 @@ def history_of(split: Dataset) -> TrainingHistory:
     )
 
 
+def texts_of_items(split: Dataset, tokens: pl.Series) -> pl.DataFrame:
+    """The columns of :attr:`TrainingHistory.items` for given items, in id order.
+
+    Args:
+        split: The training split.
+        tokens: Raw tokens of items of the data set, with or without training rows.
+    """
+    return _items(split, tokens.alias("item").to_frame())
+
+
 def field_names(given: str | Sequence[str] | None) -> tuple[str, ...]:
     """Parse a setting that lists fields: a list, one name, or ``a,b``."""
     if isinstance(given, str):

@@ -1,4 +1,4 @@
-"""How the numbers of a data set are filled, scaled and put into buckets, as its training rows say.
+"""Fill, scale and bucket numeric fields by values of the training rows.
 
 RecBole 1.2.1 takes these values from the rows at hand, so that a model would get other numbers for
 the same row where the data have changed. Here they are kept with the data set and its checkpoints.

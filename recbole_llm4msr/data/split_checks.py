@@ -22,7 +22,7 @@ _SHOWN = 5
 
 
 def check_splits(splits: Sequence[Dataset], time_column: str) -> None:
-    """Warn of splits whose results would say something else than a reader thinks.
+    """Warn of splits that give misleading results: copied rows, unseen scenarios, no rows.
 
     Args:
         splits: Training, validation and test split; fewer are not looked at.

@@ -1,4 +1,4 @@
-"""Errors of RecBole and of the system, told with the file or the setting that causes them."""
+"""Add the file or the setting at fault to errors of RecBole and of the system."""
 
 from __future__ import annotations
 

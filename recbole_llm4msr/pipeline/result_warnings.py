@@ -1,4 +1,4 @@
-"""Sentences that belong to a result: what it does not say, though it looks as if it did."""
+"""Warnings beside a result that could mislead: untrained scenarios, one class, AUC at chance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An exported model as it lies in a folder: fields, vocabularies, features, user layers."""
+"""Read the folder of an exported model: fields, vocabularies, features, user layers."""
 
 from __future__ import annotations
 
@@ -132,6 +132,7 @@ class UserLayers:
     def __init__(self, arrays: MappedArrays) -> None:
         self._layer, self._row_of = arrays["layer"], arrays["row_of"]
         self._scale = arrays.get("scale")
+        self.unknown = len(self._row_of) - 1
 
     def of(self, users: np.ndarray) -> np.ndarray:
         """The layers of users by id, float32, shape ``(U, n)``."""
@@ -140,3 +141,28 @@ class UserLayers:
         if self._scale is not None:
             return values * self._scale[rows][:, None]
         return values.astype(np.float32, copy=False)
+
+
+class GivenLayers:
+    """The layers of some users, over those of an artefact.
+
+    Args:
+        stored: The layers of the artefact, the last that of an unknown user.
+        n_users: Number of ids; those that the artefact does not have are unknown users there.
+        ids: Users that have another layer than that.
+        layers: Their layers, ``(U, n)``.
+    """
+
+    def __init__(
+        self, stored: UserLayers, n_users: int, ids: np.ndarray, layers: np.ndarray
+    ) -> None:
+        self._stored, self._layers = stored, layers
+        self._row = np.full(n_users, -1)
+        self._row[ids] = np.arange(len(ids))
+
+    def of(self, users: np.ndarray) -> np.ndarray:
+        """The layers of users by id, float32, shape ``(U, n)``."""
+        row = self._row[users]
+        layers = self._stored.of(np.minimum(users, self._stored.unknown))
+        layers[row >= 0] = self._layers[row[row >= 0]]
+        return layers

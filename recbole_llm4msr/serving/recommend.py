@@ -23,6 +23,10 @@ class ItemScorer(Protocol):
         """Click probabilities of items for one user, shape ``(N,)``."""
         ...
 
+    def seen_items(self, user: int) -> np.ndarray:
+        """Ids of the items that ``exclude_seen`` leaves out for a user."""
+        ...
+
 
 def recommend(
     scorer: ItemScorer,
@@ -79,7 +83,7 @@ def best_items(
     if exclude_seen:
         artefact = scorer.artefact
         seen = np.zeros(artefact.vocabularies[artefact.item_field].unknown, dtype=bool)
-        seen[artefact.seen_items(user)] = True
+        seen[scorer.seen_items(user)] = True
         items = items[~seen[items]]
     scores = scorer.score_items(user, scenario, items)
     best = top(scores, k)

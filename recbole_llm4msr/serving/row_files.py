@@ -63,6 +63,23 @@ def open_rows(path: Path) -> Iterator[RowFile]:
         raise InputError(text[:300]) from error
 
 
+def read_rows(path: Path) -> pl.DataFrame:
+    """Read a whole file of rows; see :func:`open_rows`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        InputError: It cannot be read, has a column twice, or has no rows.
+    """
+    with open_rows(path) as rows:
+        twice = [name for name in rows.columns if rows.columns.count(name) > 1]
+        if twice:
+            raise InputError(f"the column {twice[0]!r} is there twice")
+        blocks = list(rows)
+    if not blocks:
+        raise InputError("the file has no rows")
+    return pl.concat(blocks)
+
+
 class _Writer:
     """Writes blocks of rows to a file; the first decides the columns."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,10 +42,17 @@ class RowEncoder:
 
     Args:
         artefact: The exported model.
+        more_users: Users that are known beside those of the model. Their ids follow that of an
+            unknown user.
     """
 
-    def __init__(self, artefact: Artefact) -> None:
+    def __init__(self, artefact: Artefact, more_users: Sequence[str] = ()) -> None:
         self.artefact = artefact
+        vocabulary = artefact.vocabularies[artefact.user_field]
+        self.unknown_user = vocabulary.unknown
+        given = pl.Series(sorted(more_users, key=str.encode), dtype=pl.String)
+        new = vocabulary.ids(given) == self.unknown_user if len(given) else []
+        self._more = Vocabulary(given.filter(pl.Series(new, dtype=pl.Boolean)))
         self.keys = [artefact.user_field, artefact.item_field]
         self.own = [
             field
@@ -109,7 +117,12 @@ class RowEncoder:
     ) -> np.ndarray:
         """Ids of users, as :meth:`encode` looks them up."""
         vocabulary = self.artefact.vocabularies[self.artefact.user_field]
-        return self._keys(column, vocabulary, on_unknown, first_row)
+        return self._keys(column, vocabulary, on_unknown, first_row, self._more)
+
+    @property
+    def n_users(self) -> int:
+        """Number of ids of users: 0, those of the model, the unknown one, those beside."""
+        return self.unknown_user + 1 + len(self._more)
 
     def items(
         self, column: pl.Series, on_unknown: OnUnknown = "error", first_row: int = 1
@@ -129,10 +142,19 @@ class RowEncoder:
         return ids - 1
 
     def _keys(
-        self, column: pl.Series, vocabulary: Vocabulary, on_unknown: OnUnknown, first_row: int
+        self,
+        column: pl.Series,
+        vocabulary: Vocabulary,
+        on_unknown: OnUnknown,
+        first_row: int,
+        more: Vocabulary | None = None,
     ) -> np.ndarray:
         texts = as_texts(column)
         ids = vocabulary.ids(texts)
+        if more and (ids == vocabulary.unknown).any():
+            places = more.ids(texts)
+            is_more = (ids == vocabulary.unknown) & (places != more.unknown)
+            ids = np.where(is_more, vocabulary.unknown + places, ids)
         if texts.null_count():
             raise _fault(first_row + int(texts.is_null().arg_max()), column.name, "is empty")
         unknown = ids == vocabulary.unknown

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import polars as pl
 
-from recbole_llm4msr.serving.artefact import HISTORY, Artefact
+from recbole_llm4msr.serving.artefact import HISTORY, Artefact, GivenLayers, UserLayers
 from recbole_llm4msr.serving.errors import ArtefactError, InputError
 from recbole_llm4msr.serving.graphs import USER_LAYER, Graphs
 from recbole_llm4msr.serving.recommend import recommend
@@ -44,6 +45,8 @@ class Scorer:
     def __init__(self, artefact: Artefact, *, threads: int = 1) -> None:
         self.artefact = artefact
         self.encoder = RowEncoder(artefact)
+        self._layers: UserLayers | GivenLayers | None = artefact.user_layers
+        self._seen: dict[int, np.ndarray] = {}
         self._graphs = Graphs(artefact)
         threads = threads or os.cpu_count() or 1
         self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
@@ -94,6 +97,49 @@ class Scorer:
             return frame.with_columns(pl.Series(SCORE, scores))
         read = pl.DataFrame({name: _column_of_pandas(frame[name]) for name in self.columns})
         return frame.assign(**{SCORE: self.score(self.encoder.encode(read, on_unknown))})
+
+    def with_user_layers(
+        self,
+        users: Sequence[str],
+        layers: np.ndarray,
+        seen: Sequence[Sequence[str]] | None = None,
+    ) -> Scorer:
+        """Return a scorer that has these layers for these users, in place of any given before.
+
+        A user of the model keeps its embedding and features; another one has those of an unknown
+        user, and is known from then on.
+
+        Args:
+            users: Distinct raw tokens.
+            layers: What the user generator makes of their knowledge, float32, shape ``(U, n)``.
+            seen: Items of each user that ``exclude_seen`` leaves out as well.
+
+        Raises:
+            InputError: The model has no user layers.
+        """
+        if self.artefact.user_layers is None:
+            raise InputError(f"{self.artefact.manifest['model']} has no user layers")
+        new = copy(self)
+        new.encoder = RowEncoder(self.artefact, users)
+        ids = new.encoder.users(pl.Series(self.artefact.user_field, users, dtype=pl.String))
+        new._layers = GivenLayers(self.artefact.user_layers, new.encoder.n_users, ids, layers)
+        names = [pl.Series(items, dtype=pl.String) for items in seen or ()]
+        vocabulary = self.artefact.vocabularies[self.artefact.item_field]
+        found = [vocabulary.ids(items) for items in names]
+        found = [items[items < vocabulary.unknown] for items in found]
+        new._seen = dict(zip(ids.tolist(), found, strict=False))
+        return new
+
+    def seen_items(self, user: int) -> np.ndarray:
+        """Ids of the items that ``exclude_seen`` leaves out for a user.
+
+        Raises:
+            ArtefactError: The items of the training rows are not in the artefact.
+        """
+        own = self._seen.get(user, np.empty(0, np.int64))
+        if user > self.encoder.unknown_user:  # one of with_user_layers, without training rows
+            return own
+        return np.concatenate([own, self.artefact.seen_items(user)])
 
     def open_all(self) -> None:
         """Open every file that scoring needs, and score an unknown user and item.
@@ -151,13 +197,14 @@ class Scorer:
         users = rows.users[part]
         inputs = self._inputs(scenario, users, rows.items[part])
         inputs |= {name: values[part] for name, values in rows.values.items()}
-        if self.artefact.user_layers is not None:
-            inputs[USER_LAYER] = self.artefact.user_layers.of(users)
+        if self._layers is not None:
+            inputs[USER_LAYER] = self._layers.of(users)
         return self._graphs.run(scenario, inputs, one_user=False)
 
     def _inputs(self, scenario: int, users: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
         """The columns of users, items and the scenario."""
         artefact = self.artefact
+        users = np.minimum(users, self.encoder.unknown_user)
         inputs = {artefact.user_field: users, artefact.item_field: items}
         if artefact.scenario_field is not None:
             inputs[artefact.scenario_field] = np.full(len(users), scenario + 1)
@@ -186,8 +233,8 @@ class Scorer:
         """
         scores = np.empty(len(items), np.float32)
         layer = None
-        if self.artefact.user_layers is not None:
-            layer = self.artefact.user_layers.of(np.array([user]))
+        if self._layers is not None:
+            layer = self._layers.of(np.array([user]))
 
         def fill(low: int) -> None:
             part = slice(low, low + BLOCK)
@@ -218,7 +265,7 @@ class Scorer:
             k: Number of items.
             candidates: Raw tokens of the items to choose from; ``None`` for all.
             exclude_seen: Leave out the items of the user's training rows; the artefact must have
-                been exported with them.
+                been exported with them. Those of a given history are left out as well.
             on_unknown: ``error``, or ``score`` to score unknown users as such.
 
         Returns:

@@ -98,7 +98,6 @@ def test_invalid_options_end_with_one_line(given, message) -> None:
     assert message in result.stderr
 
 
-@pytest.mark.core
 def test_tune_is_seeded_continues_and_prints_the_best(toy, tmp_path) -> None:
     space = tmp_path / "s.hyper"
     space.write_text("learning_rate loguniform -8,-3\ndropout_prob choice [0.0,0.2]\n")

@@ -12,7 +12,7 @@ from recbole.evaluator import metric_types
 
 import recbole_llm4msr
 from recbole_llm4msr.config import names
-from recbole_llm4msr.config.early import check_options
+from recbole_llm4msr.config.checks_before_import import check_options
 from recbole_llm4msr.model import registered_models
 from tests.fresh_process import ForkServer
 
@@ -37,6 +37,8 @@ def python(*arguments: str, path: Path | None = None) -> subprocess.CompletedPro
     [
         [],
         ["--help"],
+        ["--help-all"],
+        ["--model=LLM4MSR_STAR", "--help"],
         ["--model=STARR", "--dataset=toy"],
         ["--model=STAR", "--dataset=ml-100k", "--compare=STARR"],
         ["--model=STAR"],

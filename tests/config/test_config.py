@@ -10,7 +10,7 @@ import yaml
 
 from recbole_llm4msr import Config, get_model
 from recbole_llm4msr.config import ConfigError, known_keys, properties_folder
-from recbole_llm4msr.config.keys import unknown_keys
+from recbole_llm4msr.config.known_keys import unknown_keys
 from tests.toy import toy_settings
 
 

@@ -75,6 +75,7 @@ class SmallData:
         name: str,
         only_ids: bool = False,
         split: tuple[float, float, float] = (0.8, 0.1, 0.1),
+        **more: Any,
     ) -> SmallData:
         options = {
             "data_path": str(folder),
@@ -97,6 +98,7 @@ class SmallData:
             "learning_rate": 0.001,
             "partitioned_norm": True,  # as published, and as the slow version has it
             "use_gpu": False,
+            **more,
         }
         config = Config("SharedBottom", name, config_dict=options)
         init_seed(1, True)

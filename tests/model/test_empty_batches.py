@@ -8,7 +8,7 @@ import itertools
 import pytest
 import torch
 
-from recbole_llm4msr.model.llm4msr.generated import generated_weight
+from recbole_llm4msr.model.llm4msr.generated_weight import generated_weight
 from recbole_llm4msr.model.llm4msr.item_meta import ItemMetaNetwork
 from recbole_llm4msr.model.llm4msr.scenario_meta import ScenarioMetaNetwork
 from recbole_llm4msr.model.llm4msr.user_meta import UserMetaNetwork

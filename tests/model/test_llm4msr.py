@@ -10,7 +10,7 @@ from recbole.data.interaction import Interaction
 
 from recbole_llm4msr import get_model
 from recbole_llm4msr.model.llm4msr import KNOWLEDGE_INDEX
-from recbole_llm4msr.model.llm4msr.generated import generated_weight
+from recbole_llm4msr.model.llm4msr.generated_weight import generated_weight
 
 from .cases import ENHANCED, OWN
 from .reference import llm4msr as reference

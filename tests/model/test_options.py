@@ -11,7 +11,7 @@ import yaml
 
 from recbole_llm4msr import get_model
 from recbole_llm4msr.config import Config
-from recbole_llm4msr.config.keys import properties_folder
+from recbole_llm4msr.config.known_keys import properties_folder
 
 from .cases import BACKBONES
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from recbole_llm4msr.model.llm4msr.generated import generated_weight
+from recbole_llm4msr.model.llm4msr.generated_weight import generated_weight
 from recbole_llm4msr.model.llm4msr.user_meta import UserMetaNetwork
 from recbole_llm4msr.model.llm4msr.users import BatchUsers, users_of
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,12 +15,18 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from filelock import FileLock
 
 from recbole_llm4msr import load_data_and_model, run
-from recbole_llm4msr.serving import Scorer
+from recbole_llm4msr.serving import Artefact, Scorer
 from recbole_llm4msr.serving.export import parts
 from recbole_llm4msr.serving.export.run import export_checkpoint
 from tests.toy import toy_settings, write_toy
+
+from .quick_exports import one_registry
+
+#: Options of the export; the others are of the training.
+EXPORT = ("user_layers", "with_history", "with_encoder")
 
 
 @dataclass
@@ -45,31 +54,46 @@ class Exported:
 
 @pytest.fixture(scope="session")
 def export_toy(tmp_path_factory) -> Callable[..., Exported]:
-    """Train a model on the toy data and export it."""
+    """Train a model on the toy data and export it, once for all worker processes.
+
+    ``own_graphs`` is the largest number of scenarios that have graphs of their own.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
 
     def make(name: str, own_graphs: int = 0, **options: Any) -> Exported:
-        folder = tmp_path_factory.mktemp("exported")
-        write_toy(folder)
-        export = {
-            key: options.pop(key) for key in ("user_layers", "with_history") if key in options
-        }
-        settings = toy_settings(folder, learning_rate=0.02, **options)
-        result = run(name, "toy", config_dict=settings, command_line=[])
+        key = json.dumps([name, own_graphs, options], sort_keys=True)
+        folder = shared / f"exported-{zlib.crc32(key.encode()):08x}"
+        done = folder / "result.json"
+        with FileLock(f"{folder}.lock"):
+            if not done.is_file():
+                result = _train_and_export(folder, name, own_graphs, options)
+                done.write_text(json.dumps(result))
+        artefact = folder / "artefact"
+        manifest = Artefact.open(artefact).manifest
         checkpoint = next((folder / "saved").glob("*.pth"))
-        before, parts.OWN_GRAPHS = parts.OWN_GRAPHS, own_graphs
-        try:
-            manifest = export_checkpoint(checkpoint, folder / "artefact", **export)
-        finally:
-            parts.OWN_GRAPHS = before
-        return Exported(checkpoint, folder / "artefact", manifest, result)
+        return Exported(checkpoint, artefact, manifest, json.loads(done.read_text()))
 
     return make
 
 
+def _train_and_export(folder: Path, name: str, own_graphs: int, options: dict) -> dict[str, Any]:
+    write_toy(folder)
+    export = {key: options[key] for key in EXPORT if key in options}
+    options = {key: value for key, value in options.items() if key not in export}
+    settings = toy_settings(folder, learning_rate=0.02, **options)
+    result = run(name, "toy", config_dict=settings, command_line=[])
+    with one_registry(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(parts, "OWN_GRAPHS", own_graphs)
+        export_checkpoint(next((folder / "saved").glob("*.pth")), folder / "artefact", **export)
+    return {"test_result": dict(result["test_result"])}
+
+
 @pytest.fixture(scope="session")
 def star(export_toy) -> Exported:
-    """LLM4MSR_STAR, with graphs for each scenario and the seen items."""
-    return export_toy("LLM4MSR_STAR", own_graphs=8, with_history=True)
+    """LLM4MSR_STAR, with graphs for each scenario, the seen items, and the encoder of users."""
+    return export_toy("LLM4MSR_STAR", own_graphs=8, with_history=True, with_encoder=True)
 
 
 @pytest.fixture(scope="session")

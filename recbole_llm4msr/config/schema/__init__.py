@@ -6,14 +6,7 @@ from recbole_llm4msr.config.schema.llm4msr import LLM4MSR
 from recbole_llm4msr.config.schema.option import Option
 from recbole_llm4msr.config.schema.run import RUN
 
-#: Options by yaml file below ``properties``, in the order of ``--help``.
-SCHEMA_BY_FILE: dict[str, dict[str, Option]] = {
-    "overall.yaml": RUN,
-    "knowledge.yaml": KNOWLEDGE,
-    "model/LLM4MSR.yaml": LLM4MSR,
-}
-
 #: Every option of this package.
 SCHEMA: dict[str, Option] = {**RUN, **KNOWLEDGE, **LLM4MSR, **BACKBONES}
 
-__all__ = ["SCHEMA", "SCHEMA_BY_FILE", "Option"]
+__all__ = ["SCHEMA", "Option"]

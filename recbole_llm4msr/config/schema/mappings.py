@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from recbole_llm4msr.config.keys import unknown_keys
+from recbole_llm4msr.config.known_keys import unknown_keys
 
 #: The keys of a mapping by its setting; ``eval_args.mode`` is the mapping inside ``eval_args``,
 #: and ``discretization.*`` every mapping inside ``discretization``.

@@ -37,6 +37,39 @@ class LsaEncoder(Encoder):
         self.size, self.seed, self.words = size, seed, words
         self._corpus: str | None = None
 
+    @classmethod
+    def restored(
+        cls, identity: dict[str, Any], arrays: dict[str, np.ndarray], words: Sequence[str]
+    ) -> LsaEncoder:
+        """Return the encoder whose :meth:`fitted` are given, without its prompts.
+
+        Args:
+            identity: Its :meth:`vector_identity`.
+            arrays: Weights and directions.
+            words: The words that the columns of both stand for.
+        """
+        encoder = cls(identity["size"], identity["seed"], identity["words"])
+        encoder._corpus = identity["corpus"]
+        encoder._words = encoder._counter(vocabulary={word: n for n, word in enumerate(words)})
+        encoder._words.idf_ = arrays["weights"]
+        encoder._directions = None
+        if "directions" in arrays:
+            encoder._directions = TruncatedSVD(len(arrays["directions"]))
+            encoder._directions.components_ = arrays["directions"]
+        return encoder
+
+    def fitted(self) -> tuple[dict[str, np.ndarray], list[str]]:
+        """What :meth:`prepare` fitted: ``weights`` (W,), ``directions`` (k, W), and the W words."""
+        arrays = {"weights": self._words.idf_}
+        if self._directions is not None:
+            arrays["directions"] = self._directions.components_
+        return arrays, self._words.get_feature_names_out().tolist()
+
+    def _counter(self, **options: Any) -> TfidfVectorizer:
+        return TfidfVectorizer(
+            token_pattern=self.words, sublinear_tf=True, dtype=np.float32, **options
+        )
+
     def identity(self) -> dict[str, Any]:
         """See :class:`~recbole_llm4msr.knowledge.encoders.base.Encoder`."""
         return {"encoder": "lsa", "size": self.size, "seed": self.seed, "words": self.words}
@@ -60,12 +93,7 @@ class LsaEncoder(Encoder):
         prompts = sorted(set(prompts))  # the order of the users must not matter
         digest = hashlib.sha256("\x1e".join(prompts).encode())
         self._corpus = digest.hexdigest()[:32]
-        self._words = TfidfVectorizer(
-            token_pattern=self.words,
-            sublinear_tf=True,
-            min_df=2 if self.size is not None and len(prompts) > 50 else 1,
-            dtype=np.float32,
-        )
+        self._words = self._counter(min_df=2 if self.size is not None and len(prompts) > 50 else 1)
         try:
             counts = self._words.fit_transform(prompts)
         except ValueError as error:

@@ -62,9 +62,6 @@ class PromptTemplate:
         """
         path = _find(name, language)
         content = _read(path, language)
-        environment = BoundedEnvironment(
-            undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=False
-        )
         given = content.get(form)
         if not isinstance(given, dict):
             raise KnowledgeError(f"{path}: no prompts under `{form}:`")
@@ -73,11 +70,8 @@ class PromptTemplate:
                 raise KnowledgeError(
                     f"{path}: {form}.{kind} is not a prompt; known: {', '.join(VARIABLES)}"
                 )
-        texts = {}
         for kind in VARIABLES:
-            if kind in given:
-                texts[kind] = _compile(environment, str(given[kind]), path, f"{form}.{kind}", kind)
-            elif kind not in OPTIONAL:
+            if kind not in given and kind not in OPTIONAL:
                 raise KnowledgeError(f"{path}: {form}.{kind} is missing")
         common = {
             "words": content.get("words") or {},
@@ -85,7 +79,35 @@ class PromptTemplate:
             "dataset": dataset,
         }
         source = {"prompts": {k: str(v) for k, v in given.items()}, **common}
-        return cls(str(name), form, source, texts, common)
+        return cls.of_source(str(name), form, source, path)
+
+    @classmethod
+    def of_source(
+        cls, name: str, form: str, source: Mapping[str, Any], path: Path | None = None
+    ) -> PromptTemplate:
+        """Return the template that has this :attr:`source`.
+
+        Args:
+            name: Its name, for errors.
+            form: Its form.
+            source: All texts, as a template that was loaded has them.
+            path: The file that they are from, for errors.
+
+        Raises:
+            KnowledgeError: A prompt is not valid Jinja2, or has an unknown variable.
+        """
+        environment = BoundedEnvironment(
+            undefined=jinja2.StrictUndefined, autoescape=False, keep_trailing_newline=False
+        )
+        file = path or Path(name)
+        prompts = source["prompts"]
+        texts = {
+            kind: _compile(environment, prompts[kind], file, f"{form}.{kind}", kind)
+            for kind in VARIABLES
+            if kind in prompts
+        }
+        common = {key: source[key] for key in COMMON}
+        return cls(name, form, source, texts, common)
 
     @property
     def fingerprint(self) -> str:

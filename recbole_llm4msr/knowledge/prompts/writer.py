@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -78,14 +79,21 @@ class PromptWriter:
         history: The training rows, in raw tokens.
         options: Template, language, form and lengths.
         encoder: Counts tokens and applies the chat template.
+        template: The template; ``None`` loads the one that the options name.
+        statistics: What prompts say of the scenarios; ``None`` counts it in the history.
     """
 
     def __init__(
-        self, history: TrainingHistory, options: KnowledgeOptions, encoder: Encoder
+        self,
+        history: TrainingHistory,
+        options: KnowledgeOptions,
+        encoder: Encoder,
+        template: PromptTemplate | None = None,
+        statistics: list[dict[str, Any]] | None = None,
     ) -> None:
         self.history, self.options, self.encoder = history, options, encoder
-        self.template = load_template(options, encoder, history.dataset)
-        self.statistics = scenario_statistics(history, options)
+        self.template = template or load_template(options, encoder, history.dataset)
+        self.statistics = statistics or scenario_statistics(history, options)
         self.profile = profile_of(history)
         self._labels = {s["scenario"]: s for s in self.statistics}
         self._unlabelled = {s["scenario"]: {**s, "description": ""} for s in self.statistics}
@@ -107,6 +115,10 @@ class PromptWriter:
             folds=folds,
             fitted=None if folds is None else self._label_free_prompts(),
         )
+
+    def full_prompts(self) -> pl.DataFrame:
+        """Render the full-history prompts, as in :attr:`PromptPlan.full`."""
+        return self._user_prompts(user_histories(self.history, self.options, None, self._budget()))
 
     def _label_free_prompts(self) -> pl.DataFrame:
         """Render prompts that do not depend on labels, of at most ``FITTED_USERS`` users.
@@ -221,30 +233,3 @@ def load_template(options: KnowledgeOptions, encoder: Encoder, dataset: str) -> 
     """Return the template that the options name, in the form that suits the encoder."""
     form = encoder.form if options.prompt_form == "auto" else options.prompt_form
     return PromptTemplate.load(options.prompt_template, options.prompt_language, form, dataset)
-
-
-def names_plan(history: TrainingHistory, options: KnowledgeOptions) -> PromptPlan:
-    """Return a plan of bare names, for random vectors.
-
-    Users, threshold and items are those of real prompts, so that the comparison is fair. There are
-    no folds, since a name does not depend on the history.
-    """
-    positives = (
-        history.rows.group_by("user")
-        .agg(seen=pl.len(), positives=(pl.col("label") > 0.5).sum())
-        .filter((pl.col("seen") >= options.interaction_threshold) & (pl.col("positives") > 0))
-        .sort("user")
-    )
-    users = positives.select(
-        "user",
-        fold=pl.lit(FULL, dtype=pl.Int64),
-        positives="positives",
-        prompt=pl.concat_str(pl.lit("user "), "user"),
-    )
-    items = history.items.select("item", prompt=pl.concat_str(pl.lit("item "), "item"))
-    return PromptPlan(
-        users=users,
-        scenarios=[f"scenario {s}" for s in history.scenarios],
-        items=items if options.item_knowledge else None,
-        folds=None,
-    )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from recbole_llm4msr.data.history import TrainingHistory
+from recbole_llm4msr.knowledge.options import KnowledgeOptions
 from recbole_llm4msr.knowledge.prompts.histories import FULL
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan
 from recbole_llm4msr.knowledge.vectors.compress import Compressor
@@ -43,17 +45,8 @@ def assemble(
         whiten: Give the components unit variance.
         seed: Seed of the decomposition.
     """
-    own_vectors = read(plan.full["prompt"].to_list())
-    kinds = [own_vectors]
-    if plan.items is not None:
-        kinds.append(read(plan.items["prompt"].to_list()))
-    fitted = kinds if plan.fitted is None else [read(plan.fitted["prompt"].to_list()), *kinds[1:]]
-    basis = Compressor.fit(fitted, size, whiten=whiten, seed=seed)
-    own_compressed = basis.transform(own_vectors)
-    if plan.fitted is None:
-        means = _Means(history, plan.full["user"].to_list(), own_compressed)
-    else:  # a mean over positives would reveal which items were chosen, the row's own among them
-        means = _Means(history, plan.fitted["user"].to_list(), basis.transform(fitted[0]))
+    basis, means, kinds = _fit(history, plan, read, size, whiten, seed)
+    own_compressed = basis.transform(kinds[0])
     user, own, coverage = _by_user(history, plan, own_compressed, means)
     train_index = None
     if plan.folds is not None:
@@ -74,6 +67,64 @@ def assemble(
         coverage=coverage,
         explained=basis.explained,
     )
+
+
+def fit_users(
+    history: TrainingHistory, plan: PromptPlan, read: ReadVectors, options: KnowledgeOptions
+) -> UserBasis:
+    """Fit on a plan what :func:`assemble` makes the users' vectors with."""
+    basis, means, _ = _fit(
+        history,
+        plan,
+        read,
+        options.knowledge_size,
+        options.knowledge_whiten,
+        options.knowledge_seed,
+    )
+    return UserBasis(basis, means.of_scenario, means.overall)
+
+
+def _fit(
+    history: TrainingHistory,
+    plan: PromptPlan,
+    read: ReadVectors,
+    size: int,
+    whiten: bool,
+    seed: int,
+) -> tuple[Compressor, _Means, list[np.ndarray]]:
+    """Components, means, and the vectors of users' full-history prompts and of items' prompts."""
+    own_vectors = read(plan.full["prompt"].to_list())
+    kinds = [own_vectors]
+    if plan.items is not None:
+        kinds.append(read(plan.items["prompt"].to_list()))
+    fitted = kinds if plan.fitted is None else [read(plan.fitted["prompt"].to_list()), *kinds[1:]]
+    basis = Compressor.fit(fitted, size, whiten=whiten, seed=seed)
+    if plan.fitted is None:
+        means = _Means(history, plan.full["user"].to_list(), basis.transform(own_vectors))
+    else:  # a mean over positives would reveal which items were chosen, the row's own among them
+        means = _Means(history, plan.fitted["user"].to_list(), basis.transform(fitted[0]))
+    return basis, means, kinds
+
+
+@dataclass(frozen=True)
+class UserBasis:
+    """What makes a user's vector of an encoder's: components, and means for users without a prompt.
+
+    Attributes:
+        compressor: Compresses the encoder's vectors.
+        of_scenario: (S, k) mean of the users of each scenario.
+        overall: (k,) mean of all users.
+    """
+
+    compressor: Compressor
+    of_scenario: np.ndarray
+    overall: np.ndarray
+
+    def mean_of(self, scenarios: Sequence[int]) -> np.ndarray:
+        """The vector of a user without a prompt who was seen in these scenarios, ``(k,)``."""
+        if not len(scenarios):
+            return self.overall
+        return self.of_scenario[list(scenarios)].mean(axis=0)
 
 
 class _Means:

@@ -15,6 +15,7 @@ from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.knowledge.vectors.prepared_vectors import Knowledge
 
 FIELD = "knowledge"
+CLUSTER = f"{FIELD}_cluster"
 SPEC = re.compile(r"(pca|kmeans):([1-9]\d*)")
 PADDING = "[PAD]"
 
@@ -63,7 +64,7 @@ def knowledge_fields(knowledge: Knowledge, spec: str, seed: int) -> dict[str, np
     means = MiniBatchKMeans(number, random_state=seed, n_init=3).fit(own)
     cluster = means.predict(vectors).astype(np.int64) + 1
     cluster[0] = 0
-    return {f"{FIELD}_cluster": cluster}
+    return {CLUSTER: cluster}
 
 
 def attach_features(

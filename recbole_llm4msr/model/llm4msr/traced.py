@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.llm4msr.generated import DiagonalWeight, FullWeight, LowRankWeight
+from recbole_llm4msr.model.llm4msr.generated_weight import DiagonalWeight, FullWeight, LowRankWeight
 from recbole_llm4msr.model.llm4msr.model import LLM4MSR
 from recbole_llm4msr.model.llm4msr.user_meta import UserMetaLayer
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from recbole_llm4msr.model.llm4msr.generated import generated_weight
+from recbole_llm4msr.model.llm4msr.generated_weight import generated_weight
 from recbole_llm4msr.model.llm4msr.knowledge_encoder import KnowledgeEncoder
 from recbole_llm4msr.model.llm4msr.users import BatchUsers, per_row
 

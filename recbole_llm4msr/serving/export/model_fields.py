@@ -10,6 +10,7 @@ from recbole.data.dataset import Dataset
 from recbole.utils import FeatureSource, FeatureType
 from torch import nn
 
+from recbole_llm4msr.knowledge.vectors.features import CLUSTER, numerical_fields
 from recbole_llm4msr.model import LLM4MSR
 from recbole_llm4msr.serving.errors import ExportError
 from recbole_llm4msr.serving.fields import Field, Source
@@ -62,6 +63,12 @@ def model_fields(model: nn.Module, train: Dataset) -> list[Field]:
 def _field(train: Dataset, name: str) -> Field:
     kind = train.field2type[name]
     source = _SIDES.get(train.field2source[name], "interaction")
+    if source == "interaction" and name in _knowledge_fields(train):
+        raise ExportError(
+            f"knowledge_features with knowledge_folds: the field {name!r} belongs to the training "
+            "rows, as each sees the knowledge of its fold, so that new rows have none; train with "
+            "knowledge_folds: 1 to export it"
+        )
     if kind == FeatureType.FLOAT:
         if (train.config["discretization"] or {}).get(name):
             raise ExportError(f"discretization: the field {name!r} cannot be exported")
@@ -71,6 +78,12 @@ def _field(train: Dataset, name: str) -> Field:
     length = train.field2seqlen[name] if kind == FeatureType.TOKEN_SEQ else 1
     separator = train.config["seq_separator"]
     return Field(name, kind.value, source, train.num(name), length, separator=separator)
+
+
+def _knowledge_fields(train: Dataset) -> list[str]:
+    """Names that the fields of ``knowledge_features`` may have."""
+    spec = train.config["knowledge_features"]
+    return [*numerical_fields(spec), CLUSTER] if spec else []
 
 
 def normalised_range(dataset: Dataset, name: str) -> tuple[float, float] | None:

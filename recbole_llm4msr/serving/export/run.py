@@ -18,6 +18,7 @@ def export_checkpoint(
     data_path: str | Path | None = None,
     user_layers: Precision = "float32",
     with_history: bool = False,
+    with_encoder: bool = False,
     overwrite: bool = False,
     report: Callable[[str], None] = lambda step: None,
 ) -> dict[str, Any]:
@@ -29,6 +30,8 @@ def export_checkpoint(
         data_path: Where the data set is now, if it was moved since the training.
         user_layers: Precision of the stored user layers: float32, float16 or int8.
         with_history: Whether the items that users have seen, which are training data, are stored.
+        with_encoder: Whether template, texts of items and encoder are stored, which make the layers
+            of new users.
         overwrite: Whether an existing artefact is replaced.
         report: Called with the name of every step.
 
@@ -58,6 +61,7 @@ def export_checkpoint(
         output,
         user_layers=user_layers,
         with_history=with_history,
+        with_encoder=with_encoder,
         overwrite=overwrite,
         report=report,
     )

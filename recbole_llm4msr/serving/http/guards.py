@@ -1,4 +1,4 @@
-"""What a request passes before its body is read: counted, the bearer token, the body's size."""
+"""Checks before the body of a request is read: metrics, bearer token, size of the body."""
 
 from __future__ import annotations
 

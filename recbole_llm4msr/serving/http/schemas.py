@@ -102,7 +102,7 @@ class ScoreRequest(_Request):
 
 
 class RecommendRequest(_Request):
-    """What the best items are asked for."""
+    """Request for the k best items of a user."""
 
     k: int = Field(10, ge=1, le=MAX_K, description="Number of items.")
     candidates: Candidates | None = Field(

@@ -28,7 +28,7 @@ BAD = [
     (json.dumps(old(9, "B1")), "reviewerID", "9 is not a string"),  # type: ignore[arg-type]
     (json.dumps(old("U9", "B1", 5.0, 10**400)), "unixReviewTime", "too many digits"),
     ('{{"reviewerID": "U9"}}', None, "broken JSON"),
-    ("[" * 200_000 + "]" * 200_000, None, "broken JSON"),
+    ("[" * 1500, None, "broken JSON"),
 ]
 
 

@@ -8,5 +8,6 @@ PLAIN = [
     *("AFM", "AutoInt", "DCN", "DCNV2", "DeepFM", "DSSM", "EulerNet", "FiGNN", "FM", "FNN"),
     *("FwFM", "LR", "NFM", "PNN", "WideDeep", "xDeepFM"),
 ]
+BACKBONES = [name for name in registered_models() if not name.startswith("LLM4MSR_")]
 EXPORTED = [*registered_models(), *PLAIN]
 assert not set(EXPORTED) & set(REFUSED)

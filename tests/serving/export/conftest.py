@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,26 @@ def small(tmp_path_factory) -> SmallData:
     folder = tmp_path_factory.mktemp("small")
     write_dataset(folder, "three", 3)
     return SmallData.load(folder, "three")
+
+
+@pytest.fixture(scope="session")
+def small_ids(tmp_path_factory) -> SmallData:
+    """Two scenarios and no features: models of few operations."""
+    folder = tmp_path_factory.mktemp("ids")
+    write_dataset(folder, "ids", 2, only_ids=True)
+    return SmallData.load(folder, "ids", only_ids=True)
+
+
+@pytest.fixture(scope="session")
+def small_kinds(tmp_path_factory) -> SmallData:
+    """Two scenarios, and one feature of each kind."""
+    folder = tmp_path_factory.mktemp("kinds")
+    write_dataset(folder, "kinds", 2)
+    columns = {
+        "inter": ["user_id", "item_id", "scenario", "label"],
+        "item": ["item_id", "genre", "price"],
+    }
+    return SmallData.load(folder, "kinds", load_col=columns, numerical_features=["price"])
 
 
 @dataclass
@@ -56,22 +77,32 @@ class Prepared:
 
 
 @pytest.fixture(scope="session")
-def prepare(small):
+def prepare(small) -> Callable[..., Prepared]:
     """Build a model by name, with options; ``items``: whether there is item knowledge."""
+    return lambda name, **options: _prepared(small, name, **options)
 
-    def build(name: str, items: bool = False, **options: Any) -> Prepared:
-        small.train.knowledge = fake_knowledge(small.train)
-        if items:
-            vectors = torch.randn(small.train.item_num, 7, generator=torch.manual_seed(2))
-            small.train.knowledge = SimpleNamespace(
-                **{**vars(small.train.knowledge), "item": vectors}
-            )
-        model = perturb(small.build(name, **options), size=0.1).eval()
-        with torch.no_grad():
-            expected = model.predict(small.batch).reshape(-1)
-        twin = copy.deepcopy(model)
-        if isinstance(model, LLM4MSR) and model.knowledge is not None:
-            twin.knowledge._buffers = dict(model.knowledge._buffers)
-        return Prepared(model, parts.Source.of(twin, small.train), small.batch, expected)
 
-    return build
+@pytest.fixture(scope="session")
+def prepare_ids(small_ids) -> Callable[..., Prepared]:
+    """Build a model that reads ids only, with options."""
+    return lambda name, **options: _prepared(small_ids, name, **options)
+
+
+@pytest.fixture(scope="session")
+def prepare_kinds(small_kinds) -> Callable[..., Prepared]:
+    """Build a model that reads one feature of each kind, with options."""
+    return lambda name, **options: _prepared(small_kinds, name, **options)
+
+
+def _prepared(data: SmallData, name: str, items: bool = False, **options: Any) -> Prepared:
+    data.train.knowledge = fake_knowledge(data.train)
+    if items:
+        vectors = torch.randn(data.train.item_num, 7, generator=torch.manual_seed(2))
+        data.train.knowledge = SimpleNamespace(**{**vars(data.train.knowledge), "item": vectors})
+    model = perturb(data.build(name, **options), size=0.1).eval()
+    with torch.no_grad():
+        expected = model.predict(data.batch).reshape(-1)
+    twin = copy.deepcopy(model)
+    if isinstance(model, LLM4MSR) and model.knowledge is not None:
+        twin.knowledge._buffers = dict(model.knowledge._buffers)
+    return Prepared(model, parts.Source.of(twin, data.train), data.batch, expected)

@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys
-from recbole_llm4msr.config.refusals import keys_of_foreign_backbone
+from recbole_llm4msr.config.known_keys import keys_of, known_keys, unknown_keys
+from recbole_llm4msr.config.refused_settings import keys_of_foreign_backbone
 from recbole_llm4msr.evaluation.metrics import metric_key
 from recbole_llm4msr.model import get_model
 
@@ -18,6 +18,7 @@ _SET_BY_BENCHMARK = {
     "model": "give `runs` (--models)",
     "dataset": "it is that of the study",
     "checkpoint_dir": "checkpoints are not kept",
+    "resume": "a stopped study goes on where it was",
     "result_json": "results are in runs.jsonl",
     "save_predictions": "they are in the folder of the benchmark",
     "compare": "a study compares its `runs` (--models)",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from logging import getLogger
 from typing import Any
 
-from recbole_llm4msr.config.keys import unknown_keys
+from recbole_llm4msr.config.known_keys import unknown_keys
 from recbole_llm4msr.evaluation.benchmark.plan.checks import (
     StudyError,
     check_settings,

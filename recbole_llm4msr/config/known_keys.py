@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import recbole
 
@@ -63,10 +64,21 @@ def recboles_files(model: str) -> list[Path]:
     return [file for name in names if (file := RECBOLES_PROPERTIES / name).is_file()]
 
 
-def read_defaults(file: str) -> dict[str, str]:
-    """The default of every key of a yaml file below ``properties``, as it is written there."""
-    text = (properties_folder() / file).read_text(encoding="utf-8")
-    return dict(re.findall(r"^(\w+): *(.*?)(?: +#.*)?$", text, re.MULTILINE))
+class DescribedKey(NamedTuple):
+    """A key of a yaml file with its comment: ``key: default  # (types) Meaning.``"""
+
+    default: str
+    types: str
+    meaning: str
+
+
+_DESCRIBED = re.compile(r"^(\w+):[ \t]*([^#\n]*?)[ \t]*#[ \t]*\(([^)]*)\)[ \t]*(.*)", re.MULTILINE)
+
+
+def described_keys(file: Path) -> dict[str, DescribedKey]:
+    """The keys of a yaml file that have a comment with types and meaning."""
+    found = _DESCRIBED.findall(file.read_text(encoding="utf-8"))
+    return {key: DescribedKey(default, types, text.strip()) for key, default, types, text in found}
 
 
 @cache

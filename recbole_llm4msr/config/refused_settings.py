@@ -11,7 +11,12 @@ from recbole.utils import ModelType
 
 from recbole_llm4msr.config.checks import ConfigError
 from recbole_llm4msr.config.command_line import convert_option
-from recbole_llm4msr.config.keys import keys_of, known_keys, unknown_keys, unknown_keys_message
+from recbole_llm4msr.config.known_keys import (
+    keys_of,
+    known_keys,
+    unknown_keys,
+    unknown_keys_message,
+)
 from recbole_llm4msr.config.reading import read_yaml
 from recbole_llm4msr.config.value_checks import value_error
 from recbole_llm4msr.config.value_types import options_of

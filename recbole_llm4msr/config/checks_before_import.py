@@ -14,7 +14,7 @@ import yaml
 from recbole_llm4msr.config import names
 from recbole_llm4msr.config.command_line import convert, convert_option
 from recbole_llm4msr.config.compared import compared_names
-from recbole_llm4msr.config.keys import (
+from recbole_llm4msr.config.known_keys import (
     known_keys,
     properties_folder,
     recboles_files,

@@ -75,6 +75,7 @@ _LIGHT = frozenset(
         "serving.http.swapping",
         "serving.manifest",
         "serving.predict_file",
+        "serving.predict_on_ray",
         "serving.recommend",
         "serving.row_files",
         "serving.rows",

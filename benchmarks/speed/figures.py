@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from speed import (
     backbones,
+    counting,
     epochs,
     feeding,
     gpu,
@@ -15,7 +16,18 @@ from speed import (
 )
 from speed.figure import Figure
 
-_ROOMS = (loading, kuaisar, feeding, vocabulary, epochs, backbones, kuaisar_pair, serving, gpu)
+_ROOMS = (
+    loading,
+    counting,
+    kuaisar,
+    feeding,
+    vocabulary,
+    epochs,
+    backbones,
+    kuaisar_pair,
+    serving,
+    gpu,
+)
 
 #: By name.
 FIGURES: dict[str, Figure] = {room.FIGURE.name: room.FIGURE for room in _ROOMS}

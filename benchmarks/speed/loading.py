@@ -9,16 +9,18 @@ from typing import Any
 from speed.clock import Clock
 from speed.figure import Bound, Figure, Parameters, Results, Row, Settings
 
-_DATASET = "log"
+#: Name of the data set.
+DATASET = "log"
 
 
-def _prepare(settings: Settings) -> dict[str, int]:
+def prepare(settings: Settings) -> dict[str, int]:
+    """Write the data set, and return its sizes."""
     from speed.data import write_log
 
     sizes = {"rows": 14_600_000, "users": 25_877, "items": 4_050_000}
     if not settings.is_full:
         sizes = {"rows": 200_000, "users": 1000, "items": 50_000}
-    write_log(settings.data_path, _DATASET, **sizes, user_columns=4)
+    write_log(settings.data_path, DATASET, **sizes, user_columns=4)
     return sizes
 
 
@@ -39,15 +41,15 @@ def _measure(settings: Settings, parameters: Parameters) -> dict[str, Any]:
     ours, kept = parameters["ours"], parameters["kept"]
     saved = Path(settings.output) / "saved"
     if not kept and ours:
-        remove_cache(settings.data_path, _DATASET)
+        remove_cache(settings.data_path, DATASET)
     elif not kept:
         shutil.rmtree(saved, ignore_errors=True)
-    read_through(settings.data_path, _DATASET)
+    read_through(settings.data_path, DATASET)
     config = config_of(
         ours,
         "STAR" if ours else "DeepFM",
         settings.data_path,
-        _DATASET,
+        DATASET,
         {"checkpoint_dir": str(saved)},
     )
     clock = Clock()
@@ -87,7 +89,7 @@ def _rows(results: Results) -> list[Row]:
 FIGURE = Figure(
     name="load",
     title="14.6 million rows of 5 columns, 25,877 users, 4.05 million items: loading",
-    prepare=_prepare,
+    prepare=prepare,
     cases=_cases,
     measure=_measure,
     rows=_rows,

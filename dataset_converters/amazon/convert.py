@@ -18,7 +18,7 @@ from dataset_converters.amazon.release import LAYOUTS
 from dataset_converters.amazon.reviews import read_reviews
 from dataset_converters.errors import ConverterError
 from dataset_converters.reading import Rejects
-from dataset_converters.selection import add_negatives, k_core, parse_time
+from dataset_converters.selection import add_negatives, k_core, latest_of_repeats, parse_time
 from dataset_converters.writing import (
     REJECTED,
     DatasetWriter,
@@ -26,6 +26,7 @@ from dataset_converters.writing import (
     Reporter,
     check_not_empty,
     dataset_settings,
+    with_whole_seconds,
     write_inter,
     write_scenarios,
 )
@@ -66,8 +67,7 @@ def convert_amazon(
         inter = _filter(inter, options, report)
         inter = _label(inter, history, options, report)
         report.count(inter)
-        if (inter["timestamp"] == inter["timestamp"].floor()).all():
-            inter = inter.with_columns(pl.col("timestamp").cast(pl.Int64))
+        inter = with_whole_seconds(inter)
         write_inter(writer, inter, reporter)
         has_meta = any(category.meta for category in categories)
         if has_meta:
@@ -135,11 +135,7 @@ def _filter(inter: pl.DataFrame, options: AmazonOptions, report: Report) -> pl.D
         until = parse_time(options.until, "--until")
         inter = count_dropped("from --until on", inter.filter(pl.col("timestamp") < until))
     if options.repeats == "merge":
-        order = inter.with_row_index("_row").sort("timestamp", maintain_order=True)
-        key = ["user_id", "item_id", "scenario"]
-        latest = order.unique(subset=key, keep="last", maintain_order=True)
-        merged = latest.sort("_row").drop("_row")
-        inter = count_dropped("repeated user and item, merged", merged)
+        inter = count_dropped("repeated user and item, merged", latest_of_repeats(inter))
     while True:
         before = inter.height
         if options.shared_users:

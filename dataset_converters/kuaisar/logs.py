@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from dataset_converters.kuaisar.release import ITEM_TYPES, RawRelease
-from dataset_converters.reading import LINE, Column, RawFile, Rejects, read_csv_rows, to_seconds
+from dataset_converters.reading import (
+    Column,
+    RawFile,
+    Rejects,
+    read_csv_rows,
+    reject_where,
+    to_seconds,
+)
 from dataset_converters.selection import TimeRange
 from dataset_converters.writing import Reporter
 
@@ -166,22 +173,3 @@ def _filter_by_time(frame: pl.DataFrame, time_range: TimeRange, logs: Logs) -> p
 def to_token_seq(column: str) -> pl.Expr:
     """Convert word lists ``[1, 2]`` to token sequences ``1 2``."""
     return pl.col(column).str.replace_all(r"[\[\]]", "").str.replace_all(r"[,\s]+", " ")
-
-
-def reject_where(
-    frame: pl.DataFrame,
-    bad: pl.Expr,
-    file: RawFile,
-    column: str,
-    reason: str,
-    rejects: Rejects,
-) -> pl.DataFrame:
-    """Move the rows where ``bad`` is true to ``rejects``; return the others."""
-    is_bad = frame.select(bad.alias("bad"))["bad"]
-    if not is_bad.any():
-        return frame
-    for row in frame.filter(is_bad).iter_rows(named=True):
-        line = int(row.pop(LINE))
-        shown = ", ".join(f"{name}={value}" for name, value in row.items())
-        rejects.add(file.name, line, column, f"{row[column]!r} {reason}", shown)
-    return frame.filter(~is_bad)

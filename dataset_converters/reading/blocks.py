@@ -38,6 +38,7 @@ def read_blocks(
     *,
     quoted: bool,
     truncation_notes: list[str] | None = None,
+    block_bytes: int | None = None,
 ) -> Iterator[Block]:
     """Cut a stream into blocks that end where a record ends.
 
@@ -47,6 +48,7 @@ def read_blocks(
         quoted: Whether a line break inside double quotes belongs to the record (CSV).
         truncation_notes: If given, a truncated gzip stream is used up to its last whole line,
             and a sentence about it is appended here. If None, truncation is an error.
+        block_bytes: Bytes of text per block; :data:`BLOCK_BYTES` if None.
 
     Yields:
         Blocks in order; the last may lack the final line break.
@@ -56,7 +58,7 @@ def read_blocks(
     """
     line, remainder = 1, b""
     while True:
-        data = stream.read(BLOCK_BYTES)
+        data = stream.read(block_bytes or BLOCK_BYTES)
         if not data:
             break
         data = remainder + data
@@ -101,7 +103,8 @@ def _end_of_last_record(data: bytes, quoted: bool) -> int:
 def _raise_unclosed_quote(file: RawFile, line: int) -> None:
     raise ConverterError(
         f"{file.name}: a double quote opened at or after line {line:,} is never closed; "
-        "the file is damaged or truncated"
+        "the file is damaged or truncated, or quotes are plain characters in it (--no-quotes of "
+        "the command table)"
     )
 
 

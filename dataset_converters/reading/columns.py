@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-Kind = Literal["id", "code", "flag", "count", "time", "text"]
+Kind = Literal["id", "code", "flag", "count", "time", "text", "raw"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,8 @@ class Column:
     Attributes:
         name: Name in the result.
         kind: ``id`` (integer >= 0), ``code`` (any integer), ``flag`` (0 or 1), ``count``
-            (number >= 0), ``time`` (finite number >= 0), ``text`` (no tab, no line break).
+            (number >= 0), ``time`` (finite number >= 0), ``text`` (no tab, no line break),
+            ``raw`` (any text).
         names: Header names the column may have in the file; default ``name``.
         required: Whether the file must have the column.
         nullable: Whether a field may be empty.
@@ -38,14 +39,14 @@ class Column:
     @property
     def dtype(self) -> pl.DataType:
         """Type of the parsed column."""
-        types = {"id": pl.Int64(), "code": pl.Int64(), "text": pl.String()}
+        types = {"id": pl.Int64(), "code": pl.Int64(), "text": pl.String(), "raw": pl.String()}
         return types.get(self.kind, pl.Float64())
 
 
 def find_fault(text: str, column: Column) -> str | None:
     """Return why the text of a field is not valid, as a clause; None when it is valid."""
-    if column.kind == "text":
-        if any(mark in text for mark in "\t\n\r"):
+    if column.kind in ("text", "raw"):
+        if column.kind == "text" and any(mark in text for mark in "\t\n\r"):
             return "a tab or line break inside a text"
         if any("\udc80" <= mark <= "\udcff" for mark in text):
             return "not UTF-8 text"
@@ -72,7 +73,7 @@ def parse_field(text: str, column: Column) -> object:
     Raises:
         ValueError: The text is not of that type.
     """
-    if column.kind == "text":
+    if column.kind in ("text", "raw"):
         return text
     if text == "":
         return None

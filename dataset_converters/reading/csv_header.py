@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.reading.blocks import Block
 from dataset_converters.reading.columns import Column
+from dataset_converters.reading.dialect import Dialect
 from dataset_converters.reading.raw_files import RawFile
 
 
@@ -30,7 +31,9 @@ class CsvHeader:
         return record[self.positions[column.name]]
 
 
-def read_header(file: RawFile, block: Block, columns: list[Column]) -> tuple[CsvHeader, Block]:
+def read_header(
+    file: RawFile, block: Block, columns: list[Column], dialect: Dialect
+) -> tuple[CsvHeader, Block]:
     """Read the header line of a file's first block.
 
     Returns:
@@ -40,12 +43,27 @@ def read_header(file: RawFile, block: Block, columns: list[Column]) -> tuple[Csv
         ConverterError: The header is not UTF-8, or does not match ``columns``.
     """
     first, _, rest = block.data.partition(b"\n")
+    names = split_header(file, first, dialect)
+    return match_header(file, names, columns), Block(rest, block.line + 1, block.position)
+
+
+def split_header(file: RawFile, line: bytes, dialect: Dialect) -> list[str]:
+    """Return the column names of a header line, without white space around them.
+
+    Raises:
+        ConverterError: The line is not UTF-8, or lines of the file end with a carriage return.
+    """
     try:
-        names = next(csv.reader([first.decode("utf-8-sig").rstrip("\r")]), [])
+        text = line.decode("utf-8-sig").rstrip("\r\n")
     except UnicodeDecodeError as error:
         raise ConverterError(f"{file.name}, line 1: the header is not UTF-8 text") from error
-    names = [name.strip() for name in names]
-    return match_header(file, names, columns), Block(rest, block.line + 1, block.position)
+    if "\r" in text:
+        raise ConverterError(
+            f"{file.name}: lines end with a carriage return alone; save it with line feeds"
+        )
+    quoting = csv.QUOTE_MINIMAL if dialect.quotes else csv.QUOTE_NONE
+    names = next(csv.reader([text], delimiter=dialect.mark, quoting=quoting), [])
+    return [name.strip() for name in names]
 
 
 def match_header(file: RawFile, names: list[str], columns: list[Column]) -> CsvHeader:

@@ -1,4 +1,4 @@
-"""Filter interactions: k-core and a sample of users."""
+"""Filter interactions: k-core, a sample of users, repeats."""
 
 from __future__ import annotations
 
@@ -39,3 +39,18 @@ def sample_users(inter: pl.DataFrame, number: int, seed: int) -> pl.DataFrame:
         return inter
     drawn = users.sample(number, seed=seed)
     return inter.filter(pl.col("user_id").is_in(drawn.implode()))
+
+
+def latest_of_repeats(inter: pl.DataFrame) -> pl.DataFrame:
+    """Keep the latest row of each user, item and scenario; the order of the rows is kept.
+
+    Args:
+        inter: Rows with ``user_id``, ``item_id``, ``scenario``, and ``timestamp`` if there are
+            times; without them the last row is the latest.
+    """
+    rows = inter.with_row_index("_row")
+    if "timestamp" in inter.columns:
+        rows = rows.sort("timestamp", maintain_order=True)
+    key = ["user_id", "item_id", "scenario"]
+    latest = rows.unique(subset=key, keep="last", maintain_order=True)
+    return latest.sort("_row").drop("_row")

@@ -6,7 +6,6 @@ They contain no row of the published data. Reference of the schema: Sun et al., 
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from dataset_converters.errors import ConverterError
+from dataset_converters.full_disk import naming_full_disk
 from dataset_converters.simulation import world as w
 from dataset_converters.simulation.draw import draw_rows
 from dataset_converters.simulation.feature_files import (
@@ -30,6 +30,7 @@ from dataset_converters.simulation.truth import (
     truth_frame,
     write_truth,
 )
+from dataset_converters.staging import remove_abandoned, staging_path
 from dataset_converters.writing import Reporter
 
 _CHUNK_ROWS = 300_000  # rows drawn at a time
@@ -66,11 +67,11 @@ def simulate_kuaisar(
         raise ConverterError(f"--output={output} exists and is not empty")
     rng = np.random.default_rng(seed)
     world = w.make_world(sizes.users, sizes.videos, rng)
-    folder = output.parent / f".{output.name}.partial-{os.getpid()}"
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_abandoned(output.parent, output.name)
+    folder = staging_path(output)
     folder.mkdir(parents=True)
     try:
-        with reporter.running():
+        with naming_full_disk(output, folder), reporter.running():
             rows: list[dict[str, object]] = []
             for scenario in (w.SEARCH, w.RECOMMENDATION):
                 truth = _write_log(folder, world, sizes, scenario, rng, reporter)
@@ -79,7 +80,7 @@ def simulate_kuaisar(
             write_user_features(folder, sizes.users, sizes.layout, rng)
             write_social_network(folder, sizes.users, rng)
             write_item_features(folder, world, sizes.layout, rng, reporter)
-        parameters = write_truth(folder, world, *sizes.rows, rows, scale, seed)
+            parameters = write_truth(folder, world, *sizes.rows, rows, scale, seed)
         if output.exists():
             output.rmdir()
         folder.rename(output)

@@ -4,6 +4,7 @@ from dataset_converters.writing.dataset_writer import REJECTED, DatasetWriter
 from dataset_converters.writing.layout import (
     check_not_empty,
     dataset_settings,
+    with_whole_seconds,
     write_inter,
     write_scenarios,
 )
@@ -17,6 +18,7 @@ __all__ = [
     "Reporter",
     "check_not_empty",
     "dataset_settings",
+    "with_whole_seconds",
     "write_inter",
     "write_scenarios",
 ]

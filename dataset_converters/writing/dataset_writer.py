@@ -13,6 +13,14 @@ from types import TracebackType
 import yaml
 
 from dataset_converters.errors import ConverterError
+from dataset_converters.full_disk import naming_full_disk, reason_of
+from dataset_converters.staging import (
+    interrupted_replacements,
+    move_into,
+    remove_abandoned,
+    replace_folder,
+    staging_path,
+)
 from dataset_converters.writing.atomic_table import AtomicTable
 
 REJECTED = "rejected.jsonl"  # file of the bad rows that were left out, with the reason
@@ -31,7 +39,9 @@ class DatasetWriter:
             (knowledge, notes) are kept.
 
     Raises:
-        ConverterError: The folder holds a data set and ``overwrite`` is false.
+        ConverterError: The folder holds a data set and ``overwrite`` is false, now or when this
+            one is complete.
+        FullDiskError: The disk is full.
     """
 
     def __init__(self, output: Path, *, overwrite: bool = False) -> None:
@@ -41,54 +51,48 @@ class DatasetWriter:
             raise ConverterError(f"--output={output}: the folder's name is the data set's name")
         if self.output.exists() and not self.output.is_dir():
             raise ConverterError(f"--output={output} is a file, not a folder")
-        if self.output.is_mount():
+        if os.path.ismount(self.output):  # Path.is_mount fails where it is being replaced
             raise ConverterError(f"--output={output} is a mount point; give a folder inside it")
         self._finish_interrupted_replacement()
-        existing = [path.name for path in self._dataset_files(self.output)]
-        if existing and not overwrite:
-            raise ConverterError(
-                f"--output={output} already holds a data set ({', '.join(sorted(existing)[:4])}); "
-                "give another folder, or --overwrite to replace it"
-            )
-        self.staging = self.output.parent / f".{self.output.name}.partial-{os.getpid()}"
+        self.overwrite = overwrite
+        if not overwrite:
+            self._refuse_existing()
+        self.staging = staging_path(self.output)
         self._tables: list[AtomicTable] = []
 
+    def _refuse_existing(self) -> None:
+        existing = sorted(path.name for path in self._dataset_files(self.output))
+        if existing:
+            raise ConverterError(
+                f"--output={self.output} already holds a data set ({', '.join(existing[:4])}); "
+                "give another folder, or --overwrite to replace it"
+            )
+
     def _dataset_files(self, folder: Path) -> list[Path]:
-        if not folder.is_dir():
-            return []
         names = {REJECTED, *(f"{self.name}.{suffix}" for suffix in _SUFFIXES)}
-        return [path for path in folder.iterdir() if path.name in names]
+        with suppress(FileNotFoundError, NotADirectoryError):
+            return [path for path in folder.iterdir() if path.name in names]
+        return []
 
     def _finish_interrupted_replacement(self) -> None:
         """Complete or undo a replacement during which the process was killed."""
-        for former in self.output.parent.glob(f".{self.output.name}.former-*"):
-            if _is_running(former.name.rpartition("-")[2]):
-                continue
-            if self.output.exists():
-                self._keep_other_files(former)
-            else:
-                former.rename(self.output)
+        for former in interrupted_replacements(self.output):
+            self._keep_other_files(former)
 
     def _keep_other_files(self, former: Path) -> None:
         """Move files that are not of the data set out of a replaced folder, then remove it."""
-        for path in self._dataset_files(former):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-        for path in former.iterdir():
-            path.rename(self.output / path.name)
-        former.rmdir()
+        with suppress(FileNotFoundError):  # another process finishes the same replacement
+            for path in self._dataset_files(former):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            for path in former.iterdir():
+                move_into(path, self.output)
+            former.rmdir()
 
     def __enter__(self) -> DatasetWriter:
         self.output.parent.mkdir(parents=True, exist_ok=True)
-        self._remove_leftovers()
+        remove_abandoned(self.output.parent, self.output.name)
         self.staging.mkdir()
         return self
-
-    def _remove_leftovers(self) -> None:
-        """Remove temporary folders of killed processes; those of running ones are kept."""
-        for path in self.output.parent.glob(f".{self.output.name}.partial-*"):
-            process = path.name.rpartition("-")[2]
-            if process == str(os.getpid()) or not _is_running(process):
-                shutil.rmtree(path, ignore_errors=True)
 
     def table(self, suffix: str, fields: Mapping[str, str]) -> AtomicTable:
         """Open the file ``<name>.<suffix>`` for writing."""
@@ -109,31 +113,26 @@ class DatasetWriter:
         trace: TracebackType | None,
     ) -> None:
         try:
-            for table in self._tables:
-                # On a full disk closing fails too; the error of writing is the one to raise.
-                with suppress(OSError) if kind else nullcontext():
-                    table.close()
+            with naming_full_disk(self.output, self.staging):
+                self._close_tables(failed=kind is not None)
+                if error is not None and reason_of(error):
+                    raise error
             if kind is None:
                 self._move_into_place()
         finally:
             shutil.rmtree(self.staging, ignore_errors=True)
 
+    def _close_tables(self, *, failed: bool) -> None:
+        for table in self._tables:
+            # On a full disk closing fails too; the error of writing is the one to raise.
+            with suppress(OSError) if failed else nullcontext():
+                table.close()
+
     def _move_into_place(self) -> None:
-        if not self.output.exists():
-            self.staging.rename(self.output)
-            return
-        former = self.output.parent / f".{self.output.name}.former-{os.getpid()}"
-        self.output.rename(former)
-        self.staging.rename(self.output)
-        self._keep_other_files(former)
+        def check() -> None:
+            if not self.overwrite:
+                self._refuse_existing()  # made by another process in the meantime
 
-
-def _is_running(process: str) -> bool:
-    """Return whether a process of this number exists."""
-    try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
+        check()
+        for former in replace_folder(self.staging, self.output, check):
+            self._keep_other_files(former)

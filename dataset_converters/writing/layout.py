@@ -31,6 +31,12 @@ def check_not_empty(inter: pl.DataFrame, report: Report) -> None:
         raise ConverterError(f"no row is left after applying the options; rows dropped: {reasons}")
 
 
+def with_whole_seconds(inter: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows with ``timestamp`` as integers, if all are whole seconds."""
+    time = inter["timestamp"]
+    return inter.with_columns(time.cast(pl.Int64)) if (time == time.floor()).all() else inter
+
+
 def write_inter(
     writer: DatasetWriter,
     inter: pl.DataFrame,
@@ -41,11 +47,15 @@ def write_inter(
 
     Args:
         writer: The data set.
-        inter: Rows with the columns of :data:`INTER` and those of ``extra``.
+        inter: Rows with the columns of :data:`INTER` and those of ``extra``; ``timestamp`` may
+            be missing.
         reporter: Shows progress.
         extra: Additional columns and their RecBole types.
     """
-    table = writer.table("inter", INTER | (extra or {}))
+    fields = dict(INTER)
+    if "timestamp" not in inter.columns:
+        del fields["timestamp"]
+    table = writer.table("inter", fields | (extra or {}))
     with reporter.meter("writing .inter", inter.height) as meter:
         for part in inter.iter_slices(_SLICE_ROWS):
             table.write(part)
@@ -59,7 +69,13 @@ def write_scenarios(writer: DatasetWriter, rows: list[tuple[str, str, str]]) -> 
 
 
 def dataset_settings(
-    *, user: list[str], item: list[str], template: str, texts: list[str]
+    *,
+    user: list[str],
+    item: list[str],
+    template: str,
+    texts: list[str],
+    inter: list[str] | None = None,
+    timed: bool = True,
 ) -> dict[str, object]:
     """Return the RecBole configuration of a data set, the content of ``<name>.yaml``.
 
@@ -72,8 +88,11 @@ def dataset_settings(
         item: Columns of ``.item`` to load as features.
         template: Name of the prompt template.
         texts: Columns of ``.item`` that the prompts contain.
+        inter: Columns of ``.inter`` to load besides those that every data set has.
+        timed: Whether ``.inter`` has times; without them the split is at random.
     """
-    load_col = {"inter": list(INTER)}
+    fields = [name for name in INTER if timed or name != "timestamp"]
+    load_col = {"inter": [*fields, *(inter or [])]}
     load_col |= {"user": user} if user else {}
     load_col |= {"item": item} if item else {}
     return {
@@ -81,11 +100,11 @@ def dataset_settings(
         "ITEM_ID_FIELD": "item_id",
         "SCENARIO_FIELD": "scenario",
         "LABEL_FIELD": "label",
-        "TIME_FIELD": "timestamp",
+        "TIME_FIELD": "timestamp" if timed else None,
         "load_col": load_col,
         "eval_args": {
             "split": {"RS": [0.8, 0.1, 0.1]},
-            "order": "TO",
+            "order": "TO" if timed else "RO",
             "group_by": None,
             "mode": "labeled",
         },

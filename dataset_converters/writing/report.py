@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 import polars as pl
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+_SHOWN_SCENARIOS = 40  # of a table; those with the most rows
 
 
 @dataclass
@@ -60,30 +63,34 @@ class Report:
 
     def show(self, console: Console) -> None:
         """Print the table that ends a conversion."""
-        table = Table(title=f"{self.name}: {self.source}", title_justify="left")
+        table = Table(title=Text(f"{self.name}: {self.source}"), title_justify="left")
         table.add_column("scenario")
         for head in ("rows", "users", "items", "positives", "positive rate"):
             table.add_column(head, justify="right")
-        for row in self.scenarios:
-            if row["scenario"] == "all":
-                table.add_section()
-            rows, positives = int(row["rows"]), int(row["positives"])  # type: ignore[call-overload]
-            table.add_row(
-                str(row["scenario"]),
-                f"{rows:,}",
-                f"{row['users']:,}",
-                f"{row['items']:,}",
-                f"{positives:,}",
-                f"{positives / max(rows, 1):.4f}",
-            )
+        *scenarios, total = self.scenarios
+        shown = sorted(scenarios, key=lambda row: -int(row["rows"]))[:_SHOWN_SCENARIOS]  # type: ignore[call-overload]
+        for row in [row for row in scenarios if row in shown]:
+            table.add_row(*_cells(row))
+        if len(shown) < len(scenarios):
+            table.add_row(f"{len(scenarios) - len(shown):,} smaller ones")
+        table.add_section()
+        table.add_row(*_cells(total))
         console.print(table)
         below = Table(box=None, show_header=False)
         below.add_column(justify="right")
         below.add_column()
         below.add_row(f"{self.shared_users:,}", "users shared between scenarios")
         for reason, rows in self.dropped.items():
-            below.add_row(f"{rows:,}", f"rows dropped: {reason}")
+            below.add_row(f"{rows:,}", Text(f"rows dropped: {reason}"))
         console.print(below)
         for note in self.notes:
-            console.print(f"  {note}", highlight=False)
+            console.print(f"  {note}", highlight=False, markup=False)
         console.print(f"  {self.seconds:.1f} s", highlight=False)
+
+
+def _cells(row: dict[str, object]) -> list[Text]:
+    """Return the cells of a scenario; its name may look like markup."""
+    rows, positives = int(row["rows"]), int(row["positives"])  # type: ignore[call-overload]
+    numbers = (rows, row["users"], row["items"], positives)
+    rate = f"{positives / max(rows, 1):.4f}"
+    return [Text(str(row["scenario"])), *(Text(f"{n:,}") for n in numbers), Text(rate)]

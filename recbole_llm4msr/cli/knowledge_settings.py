@@ -74,20 +74,25 @@ def open_store(context: typer.Context, store: Path | None, dataset: str | None) 
     Raises:
         ValueError: Neither is given, there is no such folder, or it is not a store.
     """
-    if store is None:
-        if dataset is None:
-            raise ValueError("give --store FOLDER or --dataset NAME")
-        config = read_config(context, dataset, str(read_settings(context).get("config_files", "")))
-        from recbole_llm4msr.knowledge.options import KnowledgeOptions
-        from recbole_llm4msr.knowledge.store.chunks import store_folder
-
-        store = store_folder(config, KnowledgeOptions.from_config(config), dataset)
-    elif context.args:
+    if store is not None and context.args:
         raise ValueError(f"{' '.join(context.args)!r} is not an option of this command")
-    if not store.is_dir():
-        raise ValueError(f"{store}: there is no such folder")
-    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
+    if store is None and dataset is None:
+        raise ValueError("give --store FOLDER or --dataset NAME")
+    config = None
+    if store is None:
+        config = read_config(context, dataset, str(read_settings(context).get("config_files", "")))
+    from recbole_llm4msr.knowledge.options import KnowledgeOptions
+    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, store_of
     from recbole_llm4msr.knowledge.store.maintenance import check_store
 
-    check_store(store)
-    return KnowledgeStore(store)
+    if config is None:
+        opened = KnowledgeStore(store)
+    else:
+        opened = store_of(config, KnowledgeOptions.from_config(config), dataset)
+        if opened.also_read is not None and not opened.folder.is_dir():
+            opened = KnowledgeStore(opened.also_read)  # nothing was made beside it
+    for folder in opened.folders:
+        if not folder.is_dir():
+            raise ValueError(f"{folder}: there is no such folder")
+        check_store(folder)
+    return opened

@@ -32,7 +32,7 @@ def list_(
     from recbole_llm4msr.knowledge.store import maintenance
     from recbole_llm4msr.knowledge.store.prepared import manifests_in
 
-    table = Table(title=f"Vectors in {opened.folder}")
+    table = Table(title=f"Vectors in {' and '.join(map(str, opened.folders))}")
     for name in _COLUMNS:
         table.add_column(name, overflow="fold")
     with err.status("reading the store"):
@@ -55,7 +55,7 @@ def list_(
     table = Table(title="Prepared knowledge")
     for name in ("data set", "knowledge", "folds", "own", "below", "unseen", "seconds"):
         table.add_column(name)
-    for path, manifest in manifests_in(opened.folder):
+    for path, manifest in manifests_in(opened):
         if manifest is None or not path.with_suffix(".safetensors").exists():
             continue  # named below
         request, covered = manifest["request"], manifest["coverage"]

@@ -14,7 +14,7 @@ from recbole_llm4msr.util.requirement import check_recbole
 
 #: Commands beside training a model, with what each is for.
 _COMMANDS = {
-    "convert": "raw KuaiSAR or Amazon files to a data set that can be trained on",
+    "convert": "a CSV, parquet or JSON log, KuaiSAR or Amazon files to a data set",
     "benchmark": "models, seeds and tuning compared in one table, with tests of significance",
     "tune": "search a model's settings by validation score",
     "knowledge": "build, inspect, verify and export the knowledge of a language model",

@@ -10,6 +10,7 @@ from recbole_llm4msr.compat.config_copy import copy_config
 from recbole_llm4msr.compat.exhaustive import draw_from_generator
 from recbole_llm4msr.compat.hidden_warnings import hide_dataset_warnings
 from recbole_llm4msr.compat.interaction_rows import take_rows_by_tensor
+from recbole_llm4msr.compat.log_file import init_logger
 from recbole_llm4msr.compat.numpy_names import restore_numpy_names
 from recbole_llm4msr.compat.ray_on_demand import import_quick_start_without_ray, report_to_ray
 from recbole_llm4msr.compat.recbole_lookup import (
@@ -27,6 +28,7 @@ __all__ = [
     "allow_classes",
     "apply",
     "copy_config",
+    "init_logger",
     "load_checkpoint",
     "replace_quick_start_names",
     "report_to_ray",

@@ -10,7 +10,6 @@ When not: the files are torch's own, and any torch reads them without this packa
 from __future__ import annotations
 
 import pickle
-import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +17,8 @@ from typing import Any
 
 import torch
 from recbole.config import Config
+
+from dataset_converters.full_disk import FullDiskError, free_beside, in_bytes, reason_of
 
 _BLOCK = 1 << 22
 
@@ -35,12 +36,12 @@ def save_checkpoint(state: dict[str, Any], file: str | Path) -> None:
     try:
         _write(state, file)
     except (OSError, RuntimeError) as error:
-        folder = Path(file).absolute().parent
         needed = sum(t.numel() * t.element_size() for t in _tensors(state))
-        free = shutil.disk_usage(folder).free if folder.is_dir() else 0
-        raise OSError(
-            f"The checkpoint could not be written to {folder} ({_reason(error)}). It needs "
-            f"about {_size(needed)}, and {_size(free)} are free there. Free some space or set "
+        kind = OSError if reason_of(error) is None else FullDiskError
+        raise kind(
+            f"The checkpoint could not be written to {Path(file).absolute().parent} "
+            f"({_reason(error)}). It needs about {in_bytes(needed)}, and "
+            f"{in_bytes(free_beside(Path(file)))} are free there. Free some space or set "
             "checkpoint_dir; an earlier checkpoint is as it was."
         ) from error
 
@@ -157,7 +158,3 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
-
-
-def _size(count: int) -> str:
-    return f"{count / 1e9:,.1f} GB" if count >= 1e9 else f"{count / 1e6:,.1f} MB"

@@ -70,6 +70,8 @@ def separator_hint(header: Iterable[str], separator: str) -> str:
     used = next((other for other in "\t,;| " if other != separator and other in first), None)
     if used is None:
         return ""
+    if used == " " and separator == "\t":
+        return ". Columns are separated by one tab, and this header has blanks: write tabs"
     return (
         f". Columns are separated by {separator!r}, and this header has {used!r}: set "
         f"field_separator: {used!r}"

@@ -22,6 +22,7 @@ import pandas as pd
 from recbole.utils import FeatureSource, FeatureType
 from recbole.utils.argument_list import dataset_arguments
 
+from dataset_converters.full_disk import naming_full_disk
 from recbole_llm4msr.data.folders import companion_folder
 from recbole_llm4msr.data.numbers import NumberRules
 from recbole_llm4msr.data.row_changes import RowChanges
@@ -33,7 +34,7 @@ from recbole_llm4msr.util.staging import remove_abandoned, staging_path
 
 #: Version of the format. Increased when the files, or the result of reading and filtering, change,
 #: so that older caches are not read.
-_FORMAT = 5
+_FORMAT = 6
 
 _ENDS = 1 << 16
 _FEATS = ("inter_feat", "user_feat", "item_feat")
@@ -43,6 +44,9 @@ _SETTINGS = (
     *("SCENARIO_FIELD", "scenario_from"),
 )
 _EXCLUDED = ("preload_weight", "additional_feat_suffix")
+
+#: What a full disk means for a run.
+_KEPT = "the run goes on, and the next one reads the data set from its files again"
 
 
 class DatasetCache:
@@ -59,7 +63,7 @@ class DatasetCache:
         self.folder = folder / self._key(trained)
         #: Where a cache may lie: a read-only data folder may hold one.
         beside = Path(config["data_path"], "cache", self.folder.name)
-        self._places = list(dict.fromkeys((beside, self.folder)))
+        self._places = list(dict.fromkeys((self.folder, beside)))
 
     def _key(self, trained: VocabularyState | None) -> str:
         digest = hashlib.sha256(f"{_FORMAT} {version('recbole')} {version('numpy')}".encode())
@@ -96,13 +100,15 @@ class DatasetCache:
             getLogger().warning("The data set is not cached for the next run: %s", error)
             return
         try:
-            self._write(dataset, temporary)
-            for file in temporary.iterdir():  # on the disk before the folder has its name
-                with file.open("rb+") as content:
-                    os.fsync(content.fileno())
+            with naming_full_disk(self.folder, temporary, kept=_KEPT):
+                self._write(dataset, temporary)
+                for file in temporary.iterdir():  # on the disk before the folder has its name
+                    with file.open("rb+") as content:
+                        os.fsync(content.fileno())
             temporary.rename(self.folder)
         except (OSError, ValueError, TypeError) as error:
-            getLogger().warning("The data set is not cached for the next run: %s", error)
+            if not self.folder.exists():  # else another process has made the same
+                getLogger().warning("The data set is not cached for the next run: %s", error)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
 
@@ -133,6 +139,7 @@ class DatasetCache:
             "changes": dataset.row_changes.entries,
             "numbers": dataset.number_rules.to_plain(),
             "unknown": dataset.unknown_tokens,
+            "unread": dataset.unread_rows,
             "checksums": {file.name: file_checksum(file) for file in folder.iterdir()},
         }
         (folder / "state.json").write_text(json.dumps(with_checksum(state)), encoding="utf-8")
@@ -168,7 +175,8 @@ class DatasetCache:
             tokens = {f: _read(folder, f"tokens.{f}.npy") for f in set(state["tokens"].values())}
         except (OSError, ValueError, KeyError) as error:
             getLogger().warning("%s is damaged and is made anew: %s", folder, error)
-            shutil.rmtree(folder, ignore_errors=True)
+            if folder == self.folder:  # else it lies in a read-only folder
+                shutil.rmtree(folder, ignore_errors=True)
             return False
         self._fill(dataset, state, feats, tokens)
         with suppress(OSError):  # read-only
@@ -196,6 +204,7 @@ class DatasetCache:
         dataset.row_changes = RowChanges([tuple(entry) for entry in state["changes"]])
         dataset.number_rules = NumberRules.from_plain(state["numbers"])
         dataset.unknown_tokens = state["unknown"]
+        dataset.unread_rows = state["unread"]
         if state["sizes"] is not None:
             dataset.file_size_list = state["sizes"]
 

@@ -16,7 +16,7 @@ from recbole_llm4msr.util.missing_dataset import missing_dataset
 
 
 def create_dataset(config) -> Dataset:
-    """Create the data set of a configuration: ours for context-aware models, else RecBole's.
+    """Create the data set of a configuration: ours where RecBole has its plain one, else RecBole's.
 
     Raises:
         FileNotFoundError: There is no such data set; the message names the existing ones.
@@ -45,7 +45,7 @@ def _is_read_here(config) -> bool:
     if not hasattr(config, "multi_scenario"):  # RecBole's own configuration
         return False
     own = hasattr(recbole.data.dataset, f"{config['model']}Dataset") and not config.multi_scenario
-    plain = config["MODEL_TYPE"] in (ModelType.CONTEXT, ModelType.GENERAL)
+    plain = config["MODEL_TYPE"] in (ModelType.CONTEXT, ModelType.GENERAL, ModelType.TRADITIONAL)
     return config.multi_scenario or (plain and not own and not config["dataset_save_path"])
 
 

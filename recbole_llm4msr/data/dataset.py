@@ -12,6 +12,7 @@ from recbole_llm4msr.data.history import EXACT_TIME, TrainingHistory, history_of
 from recbole_llm4msr.data.knowledge_protocol import KnowledgeVectors
 from recbole_llm4msr.data.label_checks import check_labels
 from recbole_llm4msr.data.normalisation import fields_to_normalise, normalise
+from recbole_llm4msr.data.setting_changes import setting_changes
 from recbole_llm4msr.data.split_checks import check_splits
 from recbole_llm4msr.data.trained_dataset import TrainedDataset
 
@@ -41,6 +42,8 @@ class MultiScenarioDataset(TrainedDataset):
         self._read_or_restore()
         check_labels(self)
         self.warn_of_unknown_tokens()
+        for change in setting_changes(self):
+            self.row_changes.add(*change)
         if self.row_changes.entries:
             self.logger.info(
                 "Changed between the files and the tensors:\n%s", self.row_changes.table()

@@ -17,9 +17,22 @@ from recbole.utils import FeatureSource, FeatureType
 
 from recbole_llm4msr.data.atomic import read_atomic, read_header, separator_hint
 from recbole_llm4msr.data.feature_checks import check_numerical_features
-from recbole_llm4msr.data.loaded_checks import check_loaded, warn_of_repeated_keys
-from recbole_llm4msr.data.row_changes import RowChanges, check_side_filter
-from recbole_llm4msr.data.vocabulary import TokenIds, covered, encode, number, texts
+from recbole_llm4msr.data.key_checks import drop_empty_keys, warn_of_repeated_keys
+from recbole_llm4msr.data.loaded_checks import check_loaded
+from recbole_llm4msr.data.row_changes import (
+    RowChanges,
+    check_side_filter,
+    count_filled,
+    note_kept_without_side_row,
+)
+from recbole_llm4msr.data.side_rows import rows_without_side_row
+from recbole_llm4msr.data.vocabulary import (
+    TokenIds,
+    encode,
+    has_repeated_values,
+    number,
+    texts,
+)
 
 
 class EncodedDataset(Dataset):
@@ -38,6 +51,10 @@ class EncodedDataset(Dataset):
         super()._load_data(token, dataset_path)
         check_loaded(self, dataset_path)
         self._unify_key_types()
+        if self.benchmark_filename_list:  # no filter of RecBole's is applied
+            missing, example = rows_without_side_row(self)
+            if missing is not None:
+                note_kept_without_side_row(self, np.count_nonzero(missing), example)
 
     def _unify_key_types(self) -> None:
         """Make user and item columns texts where they are numbers in only one of two files."""
@@ -64,10 +81,11 @@ class EncodedDataset(Dataset):
             return None
         path, separator = Path(filepath), self.config["field_separator"]
         header = read_header(path, separator, self.config["encoding"])
-        lost = sorted((load_col or set()) - set(header))
+        key = "load_col" if load_col is not None else "unload_col"
+        lost = sorted({*(load_col or ()), *(unload_col or ())} - set(header))
         if lost:
             raise ValueError(
-                f"load_col: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
+                f"{key}: {path} has no column {', '.join(lost)}; it has {', '.join(header)}"
                 + separator_hint(header, self.config["field_separator"])
             )
         fields = [
@@ -79,13 +97,14 @@ class EncodedDataset(Dataset):
             self.logger.warning(f"No columns has been loaded from [{source}]")
             return None
         frame = read_atomic(path, fields, separator, self.config["encoding"])
-        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(source)
-        if key is not None:
-            warn_of_repeated_keys(self, frame, key, path)
         columns = {}
         for field in fields:  # frees a column once it is encoded
             values = frame.drop_in_place(field)
             columns[field] = self._column(field, header[field], values, source)
+        key = {FeatureSource.USER: self.uid_field, FeatureSource.ITEM: self.iid_field}.get(source)
+        if has_repeated_values(columns.get(key)):
+            frame = read_atomic(path, fields, separator, self.config["encoding"])
+            warn_of_repeated_keys(self, frame, key, path)
         return pd.DataFrame(columns, copy=False)
 
     def _column(
@@ -102,6 +121,10 @@ class EncodedDataset(Dataset):
                 self.field2bucketnum[field] = 2
         if ftype == FeatureType.FLOAT:
             return values.to_numpy(writable=True)
+        if field not in (self.uid_field, self.iid_field):
+            self.row_changes.add(
+                f"empty cells of {field} read as the padding id", values.null_count()
+            )
         if ftype == FeatureType.TOKEN:
             return encode(values, as_numbers=not self._stays_text(field))
         separator = self.config["seq_separator"]
@@ -113,6 +136,8 @@ class EncodedDataset(Dataset):
         longest = max(map(len, rows), default=0)
         limit = (self.config["seq_len"] or {}).get(field, longest)
         self.field2seqlen[field] = min(limit, longest)
+        cut = sum(len(row) > limit for row in rows)
+        self.row_changes.add(f"sequences of {field} cut to {limit} values (seq_len)", cut)
         return [row[:limit] for row in rows]
 
     def _stays_text(self, field: str) -> bool:
@@ -138,7 +163,9 @@ class EncodedDataset(Dataset):
     # -- filtering and numbering -----------------------------------------------------------------
 
     def _filter_nan_user_or_item(self) -> None:
+        """RecBole's filter; its warning, which lists every line, is replaced by a short one."""
         with self.row_changes.dropped(self, "an empty user or item"):
+            drop_empty_keys(self)
             super()._filter_nan_user_or_item()
 
     def _remove_duplication(self) -> None:
@@ -152,16 +179,12 @@ class EncodedDataset(Dataset):
     def _fill_nan(self) -> None:
         for name in self.feat_name_list:
             feat = getattr(self, name)
-            # Ids 0 of users and items are padding, whose row is empty in every side file.
-            rows = feat if name == "inter_feat" else feat.iloc[1:]
             for field in feat:
                 if self.field2type[field] == FeatureType.FLOAT:
-                    self.row_changes.add(
-                        f"empty cells of {field} filled with the mean of the others",
-                        rows[field].isna().sum(),
-                    )
                     value = self._fill_value(name, field)
-                    feat[field] = feat[field].fillna(value) if feat[field].hasnans else feat[field]
+                    if feat[field].hasnans:
+                        count_filled(self, name, field)
+                        feat[field] = feat[field].fillna(value)
         super()._fill_nan()
 
     def _fill_value(self, name: str, field: str) -> float:
@@ -170,15 +193,16 @@ class EncodedDataset(Dataset):
 
     def _filter_inter_by_user_or_item(self) -> None:
         """RecBole's filter, skipped where it would drop nothing, as it copies every column."""
-        sides = [(self.uid_field, self.user_feat), (self.iid_field, self.item_feat)]
-        pairs = [(self.inter_feat[key], side[key]) for key, side in sides if side is not None]
-        encoded = all(isinstance(c.dtype, pd.CategoricalDtype) for pair in pairs for c in pair)
-        asked = self.config["filter_inter_by_user_or_item"]
-        if asked and not (encoded and all(covered(rows.array, of.array) for rows, of in pairs)):
-            before = len(self.inter_feat)
-            with self.row_changes.dropped(self, "filter_inter_by_user_or_item"):
-                super()._filter_inter_by_user_or_item()
-            check_side_filter(self, before)
+        missing, example = rows_without_side_row(self)
+        if missing is None:
+            return
+        if not self.config["filter_inter_by_user_or_item"]:
+            note_kept_without_side_row(self, np.count_nonzero(missing), example)
+            return
+        before = len(self.inter_feat)
+        with self.row_changes.dropped(self, "filter_inter_by_user_or_item"):
+            super()._filter_inter_by_user_or_item()
+        check_side_filter(self, before, example)
 
     def _filter_by_inter_num(self) -> None:
         """RecBole's filter, skipped where it can drop nothing, as it counts rows in Python."""

@@ -20,6 +20,11 @@ def companion_folder(data_path: str | Path | None, dataset: str, name: str) -> P
     return Path("dataset") / dataset / name
 
 
+def read_only(folder: Path) -> bool:
+    """Whether a folder is there and cannot be written to."""
+    return folder.is_dir() and not _writable(folder)
+
+
 def _writable(folder: Path) -> bool:
     """Check the mode and try to write: root may write to a folder that is marked read-only."""
     if not folder.is_dir() or not folder.stat().st_mode & 0o222:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from recbole.data.dataset import Dataset
 from recbole.utils import ModelType
 
@@ -16,7 +17,7 @@ def check_labels(dataset: Dataset) -> None:
 
     Raises:
         ValueError: Evaluation needs labels and there are none, or a label is neither 0 nor 1 while
-            a metric reads it as a class.
+            a metric reads it as a class, or lies outside 0 .. 1, where the model's scores lie.
     """
     config, field, rows = dataset.config, dataset.label_field, dataset.inter_feat
     samples = config["train_neg_sample_args"]["distribution"] != "none"
@@ -29,14 +30,20 @@ def check_labels(dataset: Dataset) -> None:
                 f"Read it (load_col), {_REMEDY}, or rank items (mode: uni100)."
             )
         return
-    others = set(rows[field].unique()) - {0, 1}
-    if others and _OF_CLASSES & {metric.lower() for metric in config["metrics"]}:
-        values = ", ".join(str(value) for value in sorted(others)[:5])
+    labels = np.asarray(rows[field])
+    is_class = (labels == 0) | (labels == 1)
+    is_read_as_class = _OF_CLASSES & {metric.lower() for metric in config["metrics"]}
+    # A context-aware model scores a probability, whatever the metric.
+    is_probability = config["MODEL_TYPE"] == ModelType.CONTEXT
+    if not is_class.all() and (
+        is_read_as_class or (is_probability and ((labels < 0) | (labels > 1)).any())
+    ):
+        values = ", ".join(str(value) for value in np.unique(labels[~is_class])[:5])
         raise ValueError(
             f"LABEL_FIELD: {field} holds {values}, and a label is 0 or 1. If these are ratings, "
             f"{_REMEDY}."
         )
-    if not (rows[field] == 0).any():
+    if not (labels == 0).any():
         return
     if config["MODEL_TYPE"] != ModelType.CONTEXT:
         dataset.logger.warning(

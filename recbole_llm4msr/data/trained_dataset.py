@@ -27,6 +27,8 @@ class TrainedDataset(ScenarioDataset):
         trained: The vocabularies and ranges of the training run, ``None`` where this is one.
         number_rules: How numbers have been filled, put into buckets and normalised.
         unknown_tokens: Distinct tokens, and rows with one, that training has not seen, by field.
+        unread_rows: Rows of each side file (``user``, ``item``) that are not read, as training has
+            not seen their key.
 
     Raises:
         ScenarioError: The data have a scenario that the model was not trained for.
@@ -39,6 +41,7 @@ class TrainedDataset(ScenarioDataset):
         super()._get_preset()
         self.number_rules = NumberRules()
         self.unknown_tokens: dict[str, list[int]] = {}
+        self.unread_rows: dict[str, int] = {}
         state = getattr(self.config, "trained_data", None)
         if state is not None:
             self.trained = self.trained or decode(state)
@@ -114,12 +117,15 @@ class TrainedDataset(ScenarioDataset):
                 unseen = ids < 0
                 feat[field] = np.maximum(ids, 0)
             if is_key and feat is not self.inter_feat:  # row 0 is that of all unknown keys
+                if unseen.any():
+                    side = "user" if feat is self.user_feat else "item"
+                    self.unread_rows[side] = int(unseen.sum())
                 feat.drop(feat.index[unseen], inplace=True)
             elif unseen.any():
                 self.unknown_tokens[field] = [int((place < 0).sum()), int(unseen.sum())]
 
     def warn_of_unknown_tokens(self) -> None:
-        """Say in one sentence how many tokens and rows the model has not been trained for."""
+        """Say in one sentence each how many tokens and rows the model has not been trained for."""
         if self.unknown_tokens:
             counts = ", ".join(
                 f"{tokens:,} of {field} in {rows:,} rows"
@@ -130,6 +136,16 @@ class TrainedDataset(ScenarioDataset):
                 "kept and scored as unknown (id 0)",
                 self.dataset_name,
                 counts,
+            )
+        if self.unread_rows:
+            files = " and ".join(
+                f"{rows:,} rows of {self.dataset_name}.{side}"
+                for side, rows in self.unread_rows.items()
+            )
+            self.logger.warning(
+                "%s are not read, as training has not seen their user or item: an unknown one is "
+                "scored without features",
+                files,
             )
 
     # -- numbers -----------------------------------------------------------------------------------

@@ -82,6 +82,13 @@ def _appear_in_order(codes: np.ndarray, n: int) -> bool:
     return bool(highest[0] == 0 and highest[-1] == n - 1 and (np.diff(highest) <= 1).all())
 
 
+def has_repeated_values(column: object) -> bool:
+    """Whether an encoded column has a value twice; other columns are not looked at."""
+    return isinstance(column, pd.Categorical) and (
+        len(column.categories) < np.count_nonzero(column.codes >= 0)
+    )
+
+
 def covered(column: pd.Categorical, keys: pd.Categorical) -> bool:
     """Whether an encoded column has no missing value, and all its values are in ``keys``."""
     wanted, there = _used(column), _used(keys)

@@ -107,7 +107,7 @@ def build_vectors(
     if shelf.refresh().damaged:
         shelf.remove_damaged()
         shelf.refresh()
-    if len(shelf):
+    if any(chunk.parent == shelf.folder for chunk in shelf.chunks):
         shelf.write_identity()
     missing = shelf.find(keys) < 0
     report = BuildReport(reused=int((~missing).sum()))

@@ -37,43 +37,49 @@ def prepare_knowledge(config: Settings, history: TrainingHistory) -> Knowledge |
     trained = getattr(config, "trained_knowledge", None)
     if trained and trained != bench.fingerprint:
         return _of_training(bench, trained, getattr(config, "use_trained_knowledge", False))
-    vectors, manifest = bench.store.prepared(bench.fingerprint)
-    loaded = _load(vectors, manifest, options.knowledge_build)
+    loaded = _load(bench, options.knowledge_build)
+    folder = bench.store.folder
     if loaded is not None:
-        prepared, content = loaded
+        prepared, content, folder = loaded
         done = f"re-used all {content['prompts']:,} vectors"
     else:
         if not options.knowledge_build:
             refuse_to_build(bench.store, bench.request)
         prepared, report = bench.make()
-        save_prepared(vectors, manifest, prepared, bench.manifest(prepared, report))
+        files = bench.store.prepared(bench.fingerprint)
+        save_prepared(*files, prepared, bench.manifest(prepared, report))
         done = f"made {report.made:,} vectors in {report.seconds:.1f} s, re-used {report.reused:,}"
     prepared.coverage.check(options.knowledge_min_coverage, logger)
     return prepared.to_model(
         bench.fingerprint,
         f"knowledge {options.knowledge}, {prepared.user.shape[1]} wide: {done}; "
-        f"{prepared.coverage}; store {bench.store.folder}",
+        f"{prepared.coverage}; store {folder}",
     )
 
 
-def _load(vectors: Path, manifest: Path, may_build: bool) -> tuple[PreparedVectors, dict] | None:
-    """Load prepared knowledge; return ``None`` where there is none, or it has to be made anew.
+def _load(bench: Workbench, may_build: bool) -> tuple[PreparedVectors, dict, Path] | None:
+    """Load prepared knowledge: vectors, manifest and the folder of the store.
+
+    Returns:
+        ``None`` where there is none, or it has to be made anew.
 
     Raises:
         KnowledgeError: It is damaged, and may not be made anew.
     """
-    if not (vectors.exists() and manifest.exists()):
-        return None
-    try:
-        return load_prepared(vectors, manifest)
-    except KnowledgeError as error:
-        if not may_build:
-            raise KnowledgeError(
-                f"{error}. Set knowledge_build to True to make it anew; vectors that are in the "
-                "store are not encoded again"
-            ) from error
+    damaged: list[KnowledgeError] = []
+    for vectors, manifest in bench.store.ready(bench.fingerprint):
+        try:
+            return *load_prepared(vectors, manifest), vectors.parents[1]
+        except KnowledgeError as error:
+            damaged.append(error)
+    if damaged and not may_build:
+        raise KnowledgeError(
+            f"{damaged[0]}. Set knowledge_build to True to make it anew; vectors that are in the "
+            "store are not encoded again"
+        ) from damaged[0]
+    for error in damaged:
         logger.warning("%s; it is made anew from the vectors in the store", error)
-        return None
+    return None
 
 
 def _of_training(bench: Workbench, fingerprint: str, wanted: bool) -> Knowledge:
@@ -89,8 +95,7 @@ def _of_training(bench: Workbench, fingerprint: str, wanted: bool) -> Knowledge:
     Raises:
         KnowledgeError: They are not asked for, or the store does not hold them.
     """
-    vectors, manifest = bench.store.prepared(fingerprint)
-    kept = vectors.exists() and manifest.exists()
+    kept = bench.store.ready(fingerprint)
     if not (wanted and kept):
         options = (
             f"The store {bench.store.folder} still holds the vectors of training: set "
@@ -105,7 +110,7 @@ def _of_training(bench: Workbench, fingerprint: str, wanted: bool) -> Knowledge:
             "order where times are equal, the prompts or the encoder differ, or another version "
             f"of this package made it. {options} Or use the data and options it was trained with."
         )
-    prepared, _ = load_prepared(vectors, manifest)
+    prepared, _ = load_prepared(*kept[0])
     summary = f"knowledge {bench.options.knowledge} of the training run; store {bench.store.folder}"
     # Its folds belong to the training rows of then.
     return replace(prepared.to_model(fingerprint, summary), train_index=None)

@@ -61,7 +61,7 @@ def refuse_to_build(store: KnowledgeStore, request: dict[str, Any]) -> None:
     Raises:
         KnowledgeError: Always.
     """
-    manifests = [content for _, content in manifests_in(store.folder) if content is not None]
+    manifests = [content for _, content in manifests_in(store) if content is not None]
     if not manifests:
         raise KnowledgeError(
             f"knowledge_build is False and the store {store.folder} holds no prepared "

@@ -15,7 +15,7 @@ from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, 
 from recbole_llm4msr.knowledge.prompts.bare_names import names_plan
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan, PromptWriter
 from recbole_llm4msr.knowledge.request import request_of
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, Shelf, keys_of, store_folder
+from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, Shelf, keys_of, store_of
 from recbole_llm4msr.knowledge.vectors.by_id import assemble
 from recbole_llm4msr.knowledge.vectors.prepared_vectors import PreparedVectors
 from recbole_llm4msr.util.fingerprint import fingerprint
@@ -54,7 +54,7 @@ class Workbench:
                 "the training split's rows, not newest first",
                 history.dataset,
             )
-        store = KnowledgeStore(store_folder(config, options, history.dataset))
+        store = store_of(config, options, history.dataset)
         encoder = make_encoder(options)
         request = request_of(history, options, encoder)
         return cls(options, history, store, encoder, fingerprint(request), request)

@@ -93,7 +93,7 @@ def fit_shared_rows(model: nn.Module, state: dict[str, torch.Tensor]) -> None:
 
 
 @torch.no_grad()
-def set_unknown_rows(model: nn.Module, config) -> None:
+def set_unknown_rows(model: nn.Module, config) -> set[str]:
     """Give the padding id of users and items a row for users and items that are not known.
 
     No training row has it, so its own row is as it was drawn. With ``min_count`` it looks up the
@@ -104,7 +104,11 @@ def set_unknown_rows(model: nn.Module, config) -> None:
         model: A model that is not trained any further; one without RecBole's embedding of fields
             is left as it is.
         config: Configuration.
+
+    Returns:
+        The fields, of users and items, whose padding id has such a row in every table of the model.
     """
+    done: set[str] = set()
     owner = getattr(model, "backbone", model)
     names = getattr(owner, "token_field_names", [])
     for table in [module for module in model.modules() if isinstance(module, FMEmbedding)]:
@@ -122,6 +126,20 @@ def set_unknown_rows(model: nn.Module, config) -> None:
             else:
                 weight = table.embedding.weight
                 weight[rows[0]] = weight[min(rows[1:]) : max(rows[1:]) + 1].mean(dim=0)
+            done.add(field)
+    return done if not _other_tables(model, owner) else set()
+
+
+def _other_tables(model: nn.Module, owner: nn.Module) -> bool:
+    """Whether there are tables of all ids beside RecBole's embedding of fields, as FFM has."""
+    known = {id(m.embedding) for m in model.modules() if isinstance(m, FMEmbedding)}
+    n_ids = sum(getattr(owner, "token_field_dims", []))
+    return any(
+        isinstance(module, nn.Embedding)
+        and id(module) not in known
+        and module.num_embeddings == n_ids
+        for module in model.modules()
+    )
 
 
 def _limits(config, fields: list[str]) -> dict[str, int]:

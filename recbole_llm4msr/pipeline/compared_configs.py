@@ -97,7 +97,7 @@ def _check_comparable(config: Config) -> None:
 
 def _leave_out(config: Config) -> None:
     """Leave out what belongs to the chosen model alone, and a loss that RecBole's models lack."""
-    for key in ("compare", "result_json", "save_predictions"):
+    for key in ("compare", "resume", "result_json", "save_predictions"):
         config[key] = None
     if config["scenario_loss_weight"] is not None and backbone_of(config.model_class) is None:
         logging.getLogger().warning(

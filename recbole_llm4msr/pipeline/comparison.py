@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from logging import getLogger
 from math import nan
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import gettempdir
 from typing import Any
 
 import torch
@@ -18,6 +20,10 @@ from recbole_llm4msr.evaluation import save_predictions
 from recbole_llm4msr.pipeline import report
 from recbole_llm4msr.pipeline.compared_configs import naming_model
 from recbole_llm4msr.pipeline.phase_times import PhaseTimes
+from recbole_llm4msr.util.staging import remove_abandoned, staging_path
+
+#: Name of the temporary folder of the scores.
+_FOLDER = "recbole_llm4msr_compare"
 
 #: Metrics of the table, where they are measured.
 _METRICS = ("auc", "logloss", "gauc")
@@ -136,8 +142,8 @@ def compare(
     """
     logger = getLogger()
     failed = []
-    with TemporaryDirectory(prefix="recbole_llm4msr_compare_") as folder:
-        scores = TestScores(Path(folder), config)
+    with _temporary_folder() as folder:
+        scores = TestScores(folder, config)
         result = run(config, times, scores=scores)
         for number, other in enumerate(others, start=1):
             _release_memory()
@@ -158,6 +164,19 @@ def compare(
     if failed:
         raise ValueError("\n".join(failed))
     return result
+
+
+@contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    """Make a folder that only this user reads; those of killed runs are removed."""
+    parent = Path(gettempdir())
+    remove_abandoned(parent, _FOLDER)
+    folder = staging_path(parent / _FOLDER)
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _release_memory() -> None:

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple
 import torch
 from recbole.data.dataset import Dataset
 from recbole.data.transform import construct_transform
-from recbole.utils import ModelType, get_flops, init_logger, init_seed
+from recbole.utils import ModelType, get_flops, init_seed
 
+from recbole_llm4msr.compat import init_logger
 from recbole_llm4msr.config import Config, ConfigError
 from recbole_llm4msr.config.checks import check_outputs
 from recbole_llm4msr.data import TrainingHistory, create_dataset, ensure_dataset
@@ -36,6 +37,7 @@ from recbole_llm4msr.pipeline.explanations import (
 from recbole_llm4msr.pipeline.phase_times import PhaseTimes
 from recbole_llm4msr.pipeline.preparation import data_preparation
 from recbole_llm4msr.pipeline.result_warnings import result_warnings
+from recbole_llm4msr.pipeline.resume import check_resume
 from recbole_llm4msr.training.trainer import get_trainer
 from recbole_llm4msr.util.collectives import first_process_first
 from recbole_llm4msr.util.parent_watch import end_with_parent
@@ -65,6 +67,7 @@ def read_config(
     if is_new and config["single_spec"]:  # read the settings that the data set has brought
         config = Config(*given)
     check_outputs(config)
+    check_resume(config)
     return config
 
 
@@ -207,6 +210,8 @@ def _run(
         flops = get_flops(built, counted, config["device"], logger, construct_transform(config))
         logger.info(f"FLOPs: {flops}")
         trainer = make_trainer(config, built)
+        if config["resume"]:
+            trainer.resume_checkpoint(config["resume"])
     result = train_and_test(config, trainer, data, saved, times)
     rows = trainer.predict_rows(data.test) if key else None
     if not config["single_spec"]:

@@ -13,6 +13,9 @@ from recbole_llm4msr.data.split_checks import listed, untrained_scenarios
 #: An AUC that is closer to .5 than this many standard errors may be chance.
 _STANDARD_ERRORS = 2.0
 
+#: An AUC above this is rare where nothing that a model reads holds the label.
+_TOO_GOOD = 0.99
+
 
 def result_warnings(
     config, train: Dataset, valid: Dataset, test: Dataset, result: dict[str, Any]
@@ -27,7 +30,7 @@ def result_warnings(
         result: RecBole's result; ``best_valid_result`` is that of the best epoch.
     """
     sentences = []
-    untrained = untrained_scenarios(train, test)
+    (untrained,) = untrained_scenarios(train, test)
     if untrained:
         plural = len(untrained) > 1
         sentences.append(
@@ -47,8 +50,9 @@ def result_warnings(
                 f"The {name} split has one class only: all {len(values):,} labels are "
                 f"{values[0]:g}, so there is {_CONSEQUENCE[name]}."
             )
-    chance = _at_chance(labels["validation"], (result["best_valid_result"] or {}).get("auc"))
-    return [*sentences, *([chance] if chance else [])]
+    auc = (result["best_valid_result"] or {}).get("auc")
+    sentences += [_too_good(train, auc), _at_chance(labels["validation"], auc)]
+    return [sentence for sentence in sentences if sentence]
 
 
 _CONSEQUENCE = {
@@ -65,6 +69,23 @@ def _labels(config, name: str, split: Dataset) -> np.ndarray:
     if drawn != "none" or split.label_field not in split.inter_feat:
         return np.empty(0)
     return split.inter_feat[split.label_field].numpy()
+
+
+def _too_good(train: Dataset, auc: float | None) -> str | None:
+    """Return a sentence where the AUC is so high that the model may read the label."""
+    if auc is None or not auc > _TOO_GOOD:
+        return None
+    keys = {train.uid_field, train.iid_field, train.label_field, train.time_field}
+    keys.add(getattr(train, "scenario_field", None))
+    tables = (train.inter_feat, train.user_feat, train.item_feat)
+    read = {str(f): None for feat in tables if feat is not None for f in feat.columns}
+    features = [field for field in read if field in train.field2type and field not in keys]
+    if not features:
+        return f"The best validation AUC is {auc:.4f}: are validation rows copies of training rows?"
+    return (
+        f"The best validation AUC is {auc:.4f}: does a column that the model reads tell the label "
+        f"({listed(features)})? Leave it out of load_col if it is not known before the label is."
+    )
 
 
 def _at_chance(labels: np.ndarray, auc: float | None) -> str | None:

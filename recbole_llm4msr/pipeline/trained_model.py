@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from recbole.utils import init_logger
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import changed_fields
@@ -29,8 +28,9 @@ def load_data_and_model(
     Numbers are filled, normalised and put into buckets as in training. Rows with a user, item or
     feature that training has not seen are kept and scored as the padding id 0; one warning counts
     them. For users and items of a context-aware model its embedding is that of the rare ids with
-    ``min_count``, else the mean of all (:func:`~recbole_llm4msr.model.rare_ids.set_unknown_rows`).
-    A ``.user`` or ``.item`` row of such a user or item is not read.
+    ``min_count``, else the mean of all (:func:`~recbole_llm4msr.model.rare_ids.set_unknown_rows`);
+    other models have no row for them, and a warning says that their scores mean nothing. A
+    ``.user`` or ``.item`` row of such a user or item is not read, which is told too.
 
     Args:
         model_file: The ``.pth`` file.
@@ -66,7 +66,7 @@ def load_data_and_model(
         local_rank=0,
         data_path=_data_folder(trained, data_path),
     )
-    init_logger(config)
+    compat.init_logger(config)
     state = getattr(trained, "trained_data", None)
     if state is None:
         _check_without_vocabulary(model_file, assume_same_data)
@@ -79,8 +79,29 @@ def load_data_and_model(
     fit_shared_rows(model, checkpoint["state_dict"])
     model.load_state_dict(checkpoint["state_dict"])
     model.load_other_parameter(checkpoint.get("other_parameter"))
-    set_unknown_rows(model, config)
+    _warn_of_untrained_rows(config, data.dataset, set_unknown_rows(model, config))
     return config, model, *data
+
+
+def _warn_of_untrained_rows(config: Any, dataset: Any, scored: set[str]) -> None:
+    """Warn of unknown users and items for which the model has no row that training has changed.
+
+    Args:
+        config: Configuration.
+        dataset: The data set.
+        scored: Fields of users and items whose unknown ids have a row of their own.
+    """
+    unknown = getattr(dataset, "unknown_tokens", {})
+    keys = [config["USER_ID_FIELD"], config["ITEM_ID_FIELD"]]
+    lost = [field for field in keys if field in unknown and field not in scored]
+    if lost:
+        rows = " and ".join(f"{unknown[field][1]:,} with an unknown {field}" for field in lost)
+        getLogger().warning(
+            "%s has learnt nothing of users and items that training has not seen, so that the "
+            "scores of these rows mean nothing (%s); leave the rows out, or train again",
+            config["model"],
+            rows,
+        )
 
 
 def _data_folder(trained: Any, given: str | Path | None) -> str:

@@ -11,6 +11,7 @@ import torch
 
 from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import changed_fields, encode
+from recbole_llm4msr.training.training_state import capture_state, restore_state
 from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
 from recbole_llm4msr.util.staging import remove_abandoned
@@ -20,8 +21,9 @@ class CheckpointMixin:
     """Mixin for RecBole trainers: checkpoints that can be loaded on changed data.
 
     The configuration in a checkpoint carries ``trained_data``, the vocabulary and ranges of the
-    training data (:mod:`recbole_llm4msr.data.vocabulary_state`), and ``trained_folder``, the
-    absolute path of its files.
+    training data (:mod:`recbole_llm4msr.data.vocabulary_state`), ``trained_folder``, the
+    absolute path of its files, and ``training_state``, with which a training is resumed
+    (:mod:`recbole_llm4msr.training.training_state`).
     """
 
     def __init__(self, config, model: torch.nn.Module) -> None:
@@ -29,7 +31,9 @@ class CheckpointMixin:
         self._proposed_file = self.saved_model_file  # None once a name has been claimed
         self.distributed = not config["single_spec"]
         self._train_set: Any = None
+        self._train_loader: Any = None
         self._state: dict[str, Any] | None = None
+        self.valid_result: dict[str, float] | None = None  # of the latest validation
         self._resumed: tuple[Path, Any] | None = None
 
     def fit(self, train_data, *args: Any, **kwargs: Any) -> tuple[float, dict]:
@@ -39,8 +43,12 @@ class CheckpointMixin:
             ValueError: A checkpoint was resumed whose ids are not those of these data.
         """
         self._train_set, self._state = getattr(train_data, "dataset", None), None
+        self._train_loader = train_data
         if self._resumed is not None:
             self._check_vocabulary(*self._resumed, self._train_set)
+            state = getattr(self._resumed[1], "training_state", None)
+            if state is not None and not self.distributed:
+                restore_state(state, self, train_data)
         saved = kwargs.get("saved", args[2] if len(args) > 2 else True)
         if saved:
             self._claim_file()
@@ -61,6 +69,11 @@ class CheckpointMixin:
             trained = compat.load_checkpoint(file)["config"]
             self._check_vocabulary(Path(file), trained, eval_data.dataset)
         return super().evaluate(eval_data, *args, **kwargs)
+
+    def _valid_epoch(self, valid_data, show_progress: bool = False) -> tuple[float, dict]:
+        """RecBole's validation, whose result is kept for the checkpoint of this epoch."""
+        score, self.valid_result = super()._valid_epoch(valid_data, show_progress)
+        return score, self.valid_result
 
     def _check_vocabulary(self, file: Path, trained: Any, dataset: Any) -> None:
         """Check that a checkpoint's ids are those of a data set."""
@@ -123,10 +136,12 @@ class CheckpointMixin:
         config = self.config
         if self._state is None and self._train_set is not None:
             self._state = encode(self._train_set)  # once a training, not once an epoch
-        if self._state is not None:
+        if self._train_loader is not None:
             self.config = compat.copy_config(config)
+            self.config.training_state = capture_state(self, self._train_loader)
             for name in ("trained_knowledge", "use_trained_knowledge"):  # of an earlier checkpoint
                 vars(self.config).pop(name, None)
+        if self._state is not None:
             self.config.trained_data = self._state
             self.config.trained_folder = str(Path(config["data_path"]).absolute())
         try:
@@ -144,6 +159,7 @@ class CheckpointMixin:
         """
         self._resumed = Path(resume_file), compat.load_checkpoint(resume_file)["config"]
         super().resume_checkpoint(resume_file)
+        self._proposed_file = None  # the training goes on in this file, whatever its name
 
 
 def _create_unused(path: Path) -> Path:

@@ -7,25 +7,37 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from recbole_llm4msr.util.staging import staging_path
+from dataset_converters.full_disk import naming_full_disk
+from recbole_llm4msr.util.staging import remove_abandoned, staging_path
 
 
 @contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path, needed: int | None = None, **more: str) -> Iterator[Path]:
     """Yield a temporary path to write to, which is renamed to ``path`` when the block ends.
 
     Where the block fails, or writes nothing, ``path`` is left as it was. The folder is made. The
     data is flushed to the disk before the rename, so that a crash leaves no partial file. A killed
-    process leaves its temporary file: see :func:`~recbole_llm4msr.util.staging.remove_abandoned`.
+    process leaves its temporary file, which the next write of ``path`` removes.
+
+    Args:
+        path: The file to write.
+        needed: Its size in bytes, where it is known, for the message about a full disk.
+        more: ``kept`` of that message.
+
+    Raises:
+        FullDiskError: The disk is full.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = staging_path(path)
+    with naming_full_disk(path, temporary, needed, **more):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_abandoned(path.parent, path.name)
     try:
-        yield temporary
-        if temporary.exists():
-            with temporary.open("rb+") as file:
-                os.fsync(file.fileno())
-            temporary.replace(path)
+        with naming_full_disk(path, temporary, needed, **more):
+            yield temporary
+            if temporary.exists():
+                with temporary.open("rb+") as file:
+                    os.fsync(file.fileno())
+                temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

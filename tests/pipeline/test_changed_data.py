@@ -109,6 +109,8 @@ def test_new_rows_users_and_items_are_counted_and_the_rest_scores_the_same(
         after = scores(checkpoint)
     (said,) = [r.getMessage() for r in caplog.records if "have not had" in r.getMessage()]
     assert "1 of user_id in 2 rows" in said and "1 of item_id in 1 rows" in said
+    assert "1 rows of toy.user and 1 rows of toy.item are not read" in caplog.text
+    assert "has learnt nothing" not in caplog.text  # the mean embedding scores them
     assert len(after) == 1503
     same(before, after)
 
@@ -218,17 +220,35 @@ def test_changed_prompts_are_refused_and_the_vectors_of_training_can_be_kept(toy
         load_data_and_model(checkpoint, trained_knowledge=True)
 
 
+RANKING = {
+    "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
+    "numerical_features": [],
+    "eval_args": {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "mode": "full"},
+    "metrics": ["Recall"],
+    "valid_metric": "Recall@10",
+    "topk": [10],
+    "SCENARIO_FIELD": None,
+    "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1},
+}
+
+
+@pytest.mark.parametrize(("model", "settings"), [("FFM", {}), ("Pop", RANKING), ("BPR", RANKING)])
+def test_a_model_without_a_row_for_unknown_users_says_so(
+    toy, tmp_path, model, settings, caplog
+) -> None:
+    checkpoint = train(tmp_path, model, **settings)
+    load_data_and_model(checkpoint)
+    assert "has learnt nothing" not in caplog.text
+    rewrite(toy / "toy.inter", lambda rows: ["u77\ti1\tsearch\t1\t0.5", *rows])
+    rewrite(toy / "toy.user", lambda rows: ["u77\t99", *rows])
+    with caplog.at_level(logging.WARNING):
+        load_data_and_model(checkpoint)
+    assert f"{model} has learnt nothing of users" in caplog.text
+    assert "(1 with an unknown user_id)" in caplog.text
+
+
 def test_a_general_model_of_recbole(toy, tmp_path) -> None:
-    ranking = {
-        "load_col": {"inter": ["user_id", "item_id", "timestamp"]},
-        "eval_args": {"split": {"RS": [0.8, 0.1, 0.1]}, "order": "TO", "mode": "full"},
-        "metrics": ["Recall"],
-        "valid_metric": "Recall@10",
-        "topk": [10],
-        "SCENARIO_FIELD": None,
-        "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1},
-    }
-    checkpoint = train(tmp_path, "BPR", **ranking)
+    checkpoint = train(tmp_path, "BPR", **RANKING)
 
     def embedded() -> dict[str, torch.Tensor]:
         _, model, dataset, *_ = load_data_and_model(checkpoint)

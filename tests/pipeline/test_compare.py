@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import json
 import logging
+import os
+import subprocess
 import sys
 import weakref
 
@@ -14,7 +16,8 @@ from recbole_llm4msr import register_backbone, run
 from recbole_llm4msr.config import properties_folder
 from recbole_llm4msr.model import registry
 from recbole_llm4msr.model.backbone.star import STAR
-from recbole_llm4msr.pipeline import experiment
+from recbole_llm4msr.pipeline import comparison, experiment
+from recbole_llm4msr.util.staging import staging_path
 from tests.fresh_process import RUN_MODULE
 from tests.toy import toy_settings
 
@@ -185,3 +188,20 @@ def test_options_of_a_backbone_of_another_package_do_not_stop_the_others(
     register_backbone(Foreign)
     settings = toy_settings(tmp_path, epochs=1, mine=4, compare="DeepFM")
     assert list(compared(run("Foreign", "toy", config_dict=settings))) == ["Foreign", "DeepFM"]
+
+
+def test_the_folder_of_a_killed_comparison_is_removed_by_the_next(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(comparison, "gettempdir", lambda: str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    killed = staging_path(tmp_path / comparison._FOLDER)
+    killed = killed.with_name(killed.name.replace(f"-{os.getpid()}-", f"-{ended.pid}-"))
+    running = staging_path(tmp_path / comparison._FOLDER)
+    others = tmp_path / "notes"
+    for folder in (killed, running, others):
+        folder.mkdir()
+        (folder / "STAR.parquet").write_text("scores")
+    with comparison._temporary_folder() as folder:
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert set(tmp_path.iterdir()) == {folder, running, others}
+    assert set(tmp_path.iterdir()) == {running, others}

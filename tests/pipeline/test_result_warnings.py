@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from recbole_llm4msr import run
-from recbole_llm4msr.pipeline.result_warnings import result_warnings
+from recbole_llm4msr.pipeline.result_warnings import _too_good, result_warnings
 from tests.toy import toy_settings
 
 HEADER = "user_id:token\titem_id:token\tscenario:token\tlabel:float\n"
@@ -122,3 +122,14 @@ def test_drawn_negatives_are_not_one_class() -> None:
     assert sentence == (
         "The test split has one class only: all 2 labels are 1, so there is no AUC."
     )
+
+
+def test_a_column_that_tells_the_label_is_asked_for() -> None:
+    split = SimpleNamespace(
+        uid_field="user_id", iid_field="item_id", label_field="label", time_field="timestamp",
+        inter_feat=SimpleNamespace(columns=["user_id", "item_id", "label", "rating"]),
+        user_feat=None, item_feat=None, field2type=["user_id", "item_id", "label", "rating"],
+    )  # fmt: skip
+    assert _too_good(split, 0.98) is None
+    assert _too_good(split, None) is None
+    assert "does a column that the model reads tell the label (rating)?" in _too_good(split, 1.0)

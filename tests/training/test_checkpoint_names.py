@@ -8,7 +8,8 @@ from tests.toy import toy_settings, write_toy
 RUN = """
 import json, sys, time
 from recbole.trainer import trainer
-trainer.get_local_time = lambda: "the-same-second"
+from recbole.utils import logger
+trainer.get_local_time = logger.get_local_time = lambda: "the-same-second"
 import recbole_llm4msr
 from recbole_llm4msr import run
 result = run("STAR", "toy", config_dict=json.loads(sys.argv[1]), command_line=[])
@@ -44,3 +45,5 @@ def test_eight_runs_of_one_second_keep_their_own_models(tmp_path, fork_server):
     files = list((tmp_path / "saved").glob("STAR*.pth"))
     assert len(files) == 12
     assert all(file.stat().st_size for file in files)
+    for pattern in ("log/STAR/STAR-toy-*.log", "log_tensorboard/STAR-toy-*"):
+        assert len(list((tmp_path / "saved").glob(pattern))) == 12

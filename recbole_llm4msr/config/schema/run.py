@@ -102,6 +102,10 @@ RUN: dict[str, Option] = {
         "int",
         "Decimal places of metric scores; click models differ by less than 0.001.",
     ),
+    "resume": Option(
+        "str",
+        "Checkpoint whose training goes on, with the result that it would have had without a stop.",
+    ),
     "compare": Option(
         "bool or list",
         "Trains other models on the same data after this one and prints one table: True (the "

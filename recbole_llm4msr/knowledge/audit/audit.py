@@ -24,7 +24,7 @@ from recbole_llm4msr.knowledge.encoders.base import UNLIMITED, Encoder
 from recbole_llm4msr.knowledge.encoders.choice import make_encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of, store_folder
+from recbole_llm4msr.knowledge.store.chunks import keys_of, store_of
 
 ROWS = 20_000
 """Most training rows of the sampled users, which bounds the time."""
@@ -138,7 +138,7 @@ def _reader(
             return chosen.encode(chosen.tokenise(prompts), lambda *_: None).vectors, list(prompts)
 
         return encode
-    store = KnowledgeStore(store_folder(config, options, history.dataset))
+    store = store_of(config, options, history.dataset)
     shelf = store.shelf(encoder.vector_identity())
 
     def look_up(kind: str, prompts: Sequence[str]) -> tuple[np.ndarray, list[str]]:

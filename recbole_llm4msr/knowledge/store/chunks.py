@@ -31,7 +31,7 @@ import safetensors
 import torch
 from safetensors.torch import save as to_bytes
 
-from recbole_llm4msr.data.folders import companion_folder
+from recbole_llm4msr.data.folders import companion_folder, read_only
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
 from recbole_llm4msr.knowledge.store.files import checksum, write_atomically, write_json
 from recbole_llm4msr.knowledge.store.integrity import (
@@ -58,6 +58,7 @@ class Shelf:
     Args:
         folder: ``vectors/<encoder>`` of the store.
         identity: The encoder's identity: everything that determines a vector besides its prompt.
+        also_read: The same folder of a read-only store, whose chunks are used, too.
 
     Attributes:
         chunks: The valid chunks, sorted.
@@ -66,6 +67,7 @@ class Shelf:
 
     folder: Path
     identity: Mapping[str, Any]
+    also_read: Path | None = None
     damaged: dict[Path, str] = field(default_factory=dict)
     chunks: list[Path] = field(default_factory=list)
     _keys: np.ndarray = field(default_factory=lambda: sortable(keys_of([])))
@@ -73,7 +75,9 @@ class Shelf:
 
     def refresh(self) -> Shelf:
         """Check all chunks and read their keys again; other processes may have written more."""
-        faults = {path: fault_of_chunk(path) for path in sorted(self.folder.glob("*.safetensors"))}
+        folders = [self.folder] if self.also_read is None else [self.folder, self.also_read]
+        paths = [path for folder in folders for path in sorted(folder.glob("*.safetensors"))]
+        faults = {path: fault_of_chunk(path) for path in paths}
         self.chunks = [path for path, fault in faults.items() if not fault]
         self.damaged = {path: fault for path, fault in faults.items() if fault}
         keys, places = [keys_of([])], [self._places[:0]]
@@ -171,16 +175,22 @@ class Shelf:
         return path
 
     def write_identity(self) -> None:
-        """Write the encoder's identity where it is missing or damaged."""
+        """Write the encoder's identity, beside chunks, where it is missing or damaged."""
         try:
             read_identity(self.folder)
         except KnowledgeError:
             write_json(self.folder / "encoder.json", self.identity)
 
     def remove_damaged(self) -> None:
-        """Remove the damaged chunks with their records and lines; a line in the log for each."""
+        """Remove the damaged chunks with their records and lines; a line in the log for each.
+
+        Those of a read-only store stay there.
+        """
         for path, fault in self.damaged.items():
             if not fault_of_chunk(path):  # another process has made it again
+                continue
+            if path.parent != self.folder:
+                logger.warning("%s: damaged (%s); its prompts are encoded again", path, fault)
                 continue
             logger.warning("%s: damaged (%s); removed, its prompts are encoded again", path, fault)
             for suffix in (".safetensors", ".json", ".jsonl.gz"):
@@ -193,26 +203,48 @@ class Shelf:
                 yield read_record(path.with_suffix(".json"))
 
 
+@dataclass(frozen=True)
 class KnowledgeStore:
-    """A folder of vectors and of prepared knowledge; for its layout see the module docstring."""
+    """A folder of vectors and of prepared knowledge; for its layout see the module docstring.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    Args:
+        folder: The folder that is written to.
+        also_read: A read-only store, whose files are used where ``folder`` has none.
+    """
+
+    folder: Path
+    also_read: Path | None = None
+
+    @property
+    def folders(self) -> list[Path]:
+        """The folders that are read."""
+        return [self.folder] if self.also_read is None else [self.folder, self.also_read]
 
     def shelf(self, identity: Mapping[str, Any]) -> Shelf:
         """Return the shelf of an encoder; its folder is created by the first write."""
-        return Shelf(self.folder / "vectors" / fingerprint(identity), identity).refresh()
+        own, *others = (folder / "vectors" / fingerprint(identity) for folder in self.folders)
+        return Shelf(own, identity, *others).refresh()
 
     def shelves(self) -> Iterator[Shelf]:
-        """Yield all shelves of the store whose identity is valid."""
-        for path in sorted((self.folder / "vectors").glob("*/")):
-            with contextlib.suppress(KnowledgeError):
-                yield Shelf(path, read_identity(path)).refresh()
+        """Yield all shelves of the folders whose identity is valid."""
+        for folder in self.folders:
+            for path in sorted((folder / "vectors").glob("*/")):
+                with contextlib.suppress(KnowledgeError):
+                    yield Shelf(path, read_identity(path)).refresh()
 
     def prepared(self, name: str) -> tuple[Path, Path]:
-        """Return the paths of the vectors and the manifest of one prepared knowledge."""
-        base = self.folder / "prepared" / name
-        return base.with_suffix(".safetensors"), base.with_suffix(".json")
+        """Return the paths to write the vectors and the manifest of one prepared knowledge to."""
+        return _prepared_in(self.folder, name)
+
+    def ready(self, name: str) -> list[tuple[Path, Path]]:
+        """Return the paths of the vectors and the manifest that exist, at most one of a folder."""
+        found = [_prepared_in(folder, name) for folder in self.folders]
+        return [paths for paths in found if all(path.exists() for path in paths)]
+
+
+def _prepared_in(folder: Path, name: str) -> tuple[Path, Path]:
+    base = folder / "prepared" / name
+    return base.with_suffix(".safetensors"), base.with_suffix(".json")
 
 
 def sortable(keys: np.ndarray) -> np.ndarray:
@@ -224,14 +256,23 @@ def sortable(keys: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(guarded).view(f"S{KEY_BYTES + 1}").reshape(-1)
 
 
-def store_folder(config: Settings, options: KnowledgeOptions, dataset: str) -> Path:
-    """Return the store's folder: ``knowledge_path``, else ``knowledge`` beside the data set.
+def store_of(config: Settings, options: KnowledgeOptions, dataset: str) -> KnowledgeStore:
+    """Return the store of a run: ``knowledge_path``, else ``knowledge`` beside the data set.
 
-    Where the data set's folder cannot be written, it is ``dataset/<dataset>/knowledge`` here.
+    A store that cannot be written to is read, and what it lacks goes to
+    ``dataset/<dataset>/knowledge`` here.
     """
+    here = companion_folder(None, dataset, "knowledge")
     if options.knowledge_path:
-        return Path(options.knowledge_path).expanduser()
-    return companion_folder(config["data_path"], dataset, "knowledge")
+        chosen = Path(options.knowledge_path).expanduser()
+        folder = here if read_only(chosen) else chosen
+    else:
+        folder = companion_folder(config["data_path"], dataset, "knowledge")
+        chosen = Path(config["data_path"], "knowledge") if config["data_path"] else folder
+        folder = here if read_only(folder) else folder
+    if chosen == folder or not chosen.is_dir():
+        return KnowledgeStore(folder)
+    return KnowledgeStore(folder, also_read=chosen)
 
 
 @contextlib.contextmanager

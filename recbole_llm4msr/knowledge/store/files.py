@@ -10,8 +10,14 @@ from typing import Any
 
 import torch
 
+from dataset_converters.full_disk import FullDiskError
 from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.util.atomic_write import atomic_write
+
+_KEPT = (
+    "finished files are kept. Free some space, or set knowledge_path to another folder, and run "
+    "the same command again"
+)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -21,8 +27,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         KnowledgeError: The disk is full or the folder cannot be written; no partial file is left.
     """
     try:
-        with atomic_write(path) as temporary:
+        with atomic_write(path, len(content), kept=_KEPT) as temporary:
             temporary.write_bytes(content)
+    except FullDiskError as error:
+        raise KnowledgeError(str(error)) from error
     except OSError as error:
         raise KnowledgeError(
             f"cannot write {path}: {error.strerror}. Finished files are kept; make room "

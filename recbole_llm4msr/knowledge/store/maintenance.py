@@ -23,7 +23,12 @@ class CheckedFile:
 
 def verify(store: KnowledgeStore) -> Iterator[CheckedFile]:
     """Read every file of a store completely; check keys, shapes, checksums and finite numbers."""
-    for folder in sorted((store.folder / "vectors").glob("*/")):
+    for folder in store.folders:
+        yield from _verify_folder(folder)
+
+
+def _verify_folder(store: Path) -> Iterator[CheckedFile]:
+    for folder in sorted((store / "vectors").glob("*/")):
         if (folder / "encoder.json").exists():  # the next build writes it where it is missing
             yield CheckedFile(folder / "encoder.json", _fault(read_identity, folder))
         for path in sorted(folder.glob("*.safetensors")):
@@ -31,7 +36,7 @@ def verify(store: KnowledgeStore) -> Iterator[CheckedFile]:
             record = path.with_suffix(".json")
             if record.exists():  # a chunk can be used without
                 yield CheckedFile(record, _fault(read_record, record))
-    prepared = (store.folder / "prepared").glob("*.*")
+    prepared = (store / "prepared").glob("*.*")
     for path in sorted({path.with_suffix(".safetensors") for path in prepared if _is_part(path)}):
         yield CheckedFile(path, _fault(load_prepared, path, path.with_suffix(".json")))
 

@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
+from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 from recbole_llm4msr.knowledge.store.files import write_atomically, write_json
 from recbole_llm4msr.knowledge.store.integrity import read_manifest
 from recbole_llm4msr.knowledge.vectors.prepared_vectors import Coverage, PreparedVectors
@@ -63,10 +64,11 @@ def load_prepared(vectors: Path, manifest: Path) -> tuple[PreparedVectors, dict[
     return prepared, content
 
 
-def manifests_in(folder: Path) -> Iterator[tuple[Path, dict[str, Any] | None]]:
+def manifests_in(store: KnowledgeStore) -> Iterator[tuple[Path, dict[str, Any] | None]]:
     """Yield the path of every manifest of a store, and its content, ``None`` for a damaged one."""
-    for path in sorted((folder / "prepared").glob("*.json")):
-        try:
-            yield path, read_manifest(path)
-        except KnowledgeError:
-            yield path, None
+    for folder in store.folders:
+        for path in sorted((folder / "prepared").glob("*.json")):
+            try:
+                yield path, read_manifest(path)
+            except KnowledgeError:
+                yield path, None

@@ -15,6 +15,7 @@ import polars as pl
 from recbole.data.dataset import Dataset
 from torch import nn
 
+from dataset_converters.full_disk import naming_full_disk
 from recbole_llm4msr.model import LLM4MSR
 from recbole_llm4msr.serving.artefact import Artefact
 from recbole_llm4msr.serving.errors import ExportError
@@ -24,7 +25,12 @@ from recbole_llm4msr.serving.export.user_encoder import write_user_encoder
 from recbole_llm4msr.serving.export.user_layers import PRECISIONS, Precision
 from recbole_llm4msr.serving.manifest import write_manifest
 from recbole_llm4msr.serving.scorer import Scorer
-from recbole_llm4msr.util.staging import remove_abandoned, staging_path
+from recbole_llm4msr.util.staging import (
+    interrupted_replacements,
+    remove_abandoned,
+    replace_folder,
+    staging_path,
+)
 
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "onnx", "onnxscript", "onnxruntime")
 
@@ -62,6 +68,7 @@ def export_model(
 
     Raises:
         ExportError: The model or an option cannot be exported, or the folder exists.
+        FullDiskError: The disk is full; nothing is left there, and an existing artefact is kept.
     """
     output = Path(output)
     check_options(output, user_layers, overwrite)
@@ -72,33 +79,37 @@ def export_model(
     rows = evaluate.raw_rows(model, test)
     remove_abandoned(output.parent)
     staging = staging_path(output)
-    staging.mkdir(parents=True)
     try:
-        source = parts.Source.of(model, train)
-        content = _write_parts(config, source, staging, with_history, report)
-        if with_encoder:
-            report("encoder of users")
-            write_user_encoder(config, source, staging)
-        report("test rows")
-        scores = _scores(staging, content, rows)
-        content["check"] = {
-            "rows": len(reference),
-            "tolerance": evaluate.TOLERANCE,
-            "difference": evaluate.check_same(scores, reference),
-        }
-        content["test"] = evaluate.metrics_of(config, test, scores)
-        if source.has_user_layers and user_layers != "float32":
-            report(f"user layers in {user_layers}")
-            exact = content["test"]
-            content["user_layer"] = parts.write_user_layers(source, staging, user_layers)
-            content["test"] = evaluate.metrics_of(config, test, _scores(staging, content, rows))
-            cost = {key: round(value - exact[key], 6) for key, value in content["test"].items()}
-            content["user_layer"]["difference_to_float32"] = cost
-        write_manifest(staging, content)
-        _rename(staging, output)
+        with naming_full_disk(output, staging):
+            staging.mkdir(parents=True)
+            source = parts.Source.of(model, train)
+            content = _write_parts(config, source, staging, with_history, report)
+            if with_encoder:
+                report("encoder of users")
+                write_user_encoder(config, source, staging)
+            report("test rows")
+            scores = _scores(staging, content, rows)
+            content["check"] = {
+                "rows": len(reference),
+                "tolerance": evaluate.TOLERANCE,
+                "difference": evaluate.check_same(scores, reference),
+            }
+            content["test"] = evaluate.metrics_of(config, test, scores)
+            if source.has_user_layers and user_layers != "float32":
+                report(f"user layers in {user_layers}")
+                exact = content["test"]
+                content["user_layer"] = parts.write_user_layers(source, staging, user_layers)
+                content["test"] = evaluate.metrics_of(config, test, _scores(staging, content, rows))
+                cost = {key: round(value - exact[key], 6) for key, value in content["test"].items()}
+                content["user_layer"]["difference_to_float32"] = cost
+            write_manifest(staging, content)
+            _flush(staging)
+        manifest = Artefact.open(staging, verify=False).manifest
+        for former in replace_folder(staging, output, lambda: check_folder(output, overwrite)):
+            shutil.rmtree(former)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return Artefact.open(output, verify=False).manifest
+    return manifest
 
 
 def check_options(output: Path, user_layers: str, overwrite: bool) -> None:
@@ -109,6 +120,17 @@ def check_options(output: Path, user_layers: str, overwrite: bool) -> None:
     """
     if user_layers not in PRECISIONS:
         raise ExportError(f"user_layers: {user_layers!r} is not one of {', '.join(PRECISIONS)}")
+    for former in interrupted_replacements(output):
+        shutil.rmtree(former, ignore_errors=True)
+    check_folder(output, overwrite)
+
+
+def check_folder(output: Path, overwrite: bool) -> None:
+    """Check that the folder may be written.
+
+    Raises:
+        ExportError: It exists and may not be replaced.
+    """
     if output.exists() and not overwrite:
         raise ExportError(f"{output} exists already; give another folder, or --overwrite")
     if output.exists() and not (output / "manifest.json").is_file():
@@ -168,21 +190,14 @@ def _scores(folder: Path, content: dict[str, Any], rows: pl.DataFrame) -> np.nda
     return evaluate.score_split(Scorer(Artefact.open(folder, verify=False)), rows)
 
 
-def _rename(staging: Path, output: Path) -> None:
-    """Flush the files to the disk and put the folder in its place."""
-    readable = (staging / "manifest.json").stat().st_mode
-    for path in staging.rglob("*"):
+def _flush(folder: Path) -> None:
+    """Write all files of a folder to the disk."""
+    readable = (folder / "manifest.json").stat().st_mode
+    for path in folder.rglob("*"):
         if path.is_file():
             path.chmod(readable)  # some libraries write files that others cannot read
             with path.open("rb+") as file:
                 os.fsync(file.fileno())
-    if output.exists():
-        old = staging_path(output)
-        output.rename(old)
-        staging.rename(output)
-        shutil.rmtree(old)
-    else:
-        staging.rename(output)
 
 
 def _scenarios(train: Dataset) -> list[dict[str, str]]:

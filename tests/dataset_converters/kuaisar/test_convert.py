@@ -57,7 +57,7 @@ def test_small_blocks_and_row_by_row_parsing_give_the_same_files(
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 10_000)
     convert_kuaisar(raw_kuaisar, tmp_path / "b" / "k", KuaisarOptions(caption=True, query=True))
     assert _files(tmp_path / "a" / "k") == _files(tmp_path / "b" / "k")
-    monkeypatch.setattr(csv_rows, "_parse_block", lambda block, header: None)
+    monkeypatch.setattr(csv_rows, "_parse_block", lambda block, header, dialect: None)
     convert_kuaisar(raw_kuaisar, tmp_path / "c" / "k", KuaisarOptions(caption=True, query=True))
     assert _files(tmp_path / "a" / "k") == _files(tmp_path / "c" / "k")
 

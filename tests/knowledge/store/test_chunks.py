@@ -7,7 +7,7 @@ import pytest
 
 from recbole_llm4msr.knowledge import KnowledgeError
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of, sortable, store_folder
+from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of, sortable, store_of
 from recbole_llm4msr.util.staging import staging_path
 from tests.knowledge.conftest import Settings
 from tests.knowledge.counting_encoder import PROMPTS, Counting, build, shelf_of
@@ -97,11 +97,26 @@ def test_keys_that_end_in_zeros_stay_apart():
 
 
 def test_the_store_folder_is_writable(tmp_path, monkeypatch):
-    options = KnowledgeOptions()
-    assert store_folder(Settings(data_path=str(tmp_path)), options, "d") == tmp_path / "knowledge"
+    def folders(path, options=None) -> list[str]:
+        options = options or KnowledgeOptions()
+        return list(map(str, store_of(Settings(data_path=path), options, "d").folders))
+
+    here = "dataset/d/knowledge"
+    assert folders(str(tmp_path)) == [f"{tmp_path}/knowledge"]
     installed = tmp_path / "site-packages" / "recbole" / "ml-100k"
     installed.mkdir(parents=True)
     for path in (installed, tmp_path / "missing", None):
-        assert str(store_folder(Settings(data_path=path), options, "d")) == "dataset/d/knowledge"
-    chosen = KnowledgeOptions(knowledge_path=str(tmp_path / "own"))
-    assert store_folder(Settings(data_path=str(tmp_path)), chosen, "d") == tmp_path / "own"
+        assert folders(path) == [here]
+    own = tmp_path / "own"
+    chosen = KnowledgeOptions(knowledge_path=str(own))
+    assert folders(str(tmp_path), chosen) == [str(own)]
+    own.mkdir(mode=0o555)
+    assert folders(str(tmp_path), chosen) == [here, str(own)]
+    ready = tmp_path / "data" / "knowledge"
+    ready.mkdir(parents=True)
+    ready.chmod(0o555)  # this folder alone
+    assert folders(str(tmp_path / "data")) == [here, str(ready)]
+    ready.chmod(0o755)
+    ready.parent.chmod(0o555)
+    assert folders(str(tmp_path / "data")) == [here, str(ready)]
+    ready.parent.chmod(0o755)

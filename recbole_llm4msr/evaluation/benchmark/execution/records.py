@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import warnings
@@ -9,7 +10,13 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from dataset_converters.full_disk import naming_full_disk
 from recbole_llm4msr.util.checksum import ChecksumError, verify_checksum, with_checksum
+
+_KEPT = (
+    "the runs recorded before are kept. Free some space and run the same command again, which "
+    "continues"
+)
 
 
 class RecordError(ValueError):
@@ -93,20 +100,32 @@ def append_run(path: Path, run: Run) -> None:
     """Append a line for ``run`` and flush it to the disk.
 
     A last line that a killed process cut off is removed.
+
+    Raises:
+        FullDiskError: The disk is full; the file is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
-    with path.open("r+b") as file:
-        before = file.read()
-        whole = before.rfind(b"\n") + 1
-        if _is_json(before[whole:]):
-            file.write(b"\n")
-        else:  # cut off: a process was killed while it wrote
-            file.truncate(whole)
-            file.seek(whole)
-        file.write(run.to_json().encode() + b"\n")
-        file.flush()
-        os.fsync(file.fileno())
+    with naming_full_disk(path, kept=_KEPT):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+        with path.open("r+b", buffering=0) as file:
+            before = file.readall()
+            whole = before.rfind(b"\n") + 1
+            end = len(before) if _is_json(before[whole:]) else whole
+            line = (b"\n" if end > whole else b"") + run.to_json().encode() + b"\n"
+            file.truncate(end)  # without what a process that was killed had written
+            file.seek(end)
+            try:
+                _write_all(file, line)
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(end)
+                raise
+
+
+def _write_all(file: io.RawIOBase, content: bytes) -> None:
+    """Write without a buffer, which would be written once more when the file is closed."""
+    while content:
+        content = content[file.write(content) :]
 
 
 def _is_json(line: bytes) -> bool:

@@ -18,6 +18,7 @@ _SET_BY_BENCHMARK = {
     "model": "give `runs` (--models)",
     "dataset": "it is that of the study",
     "checkpoint_dir": "checkpoints are not kept",
+    "resume": "a stopped study goes on where it was",
     "result_json": "results are in runs.jsonl",
     "save_predictions": "they are in the folder of the benchmark",
     "compare": "a study compares its `runs` (--models)",

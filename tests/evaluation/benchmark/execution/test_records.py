@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 
 import pytest
 
@@ -10,6 +12,7 @@ from recbole_llm4msr.evaluation.benchmark.execution import (
     RecordError,
     append_run,
     read_runs,
+    records,
 )
 
 
@@ -76,3 +79,22 @@ def test_lines_without_a_checksum_are_still_read(runs, tmp_path) -> None:
     del content["crc32"]
     path.write_text(json.dumps(content) + "\n")
     assert read_runs(path) == runs[:1]
+
+
+@pytest.mark.parametrize("room", [0, 100])
+def test_a_full_disk_keeps_the_recorded_runs(runs, tmp_path, monkeypatch, room) -> None:
+    path = tmp_path / "runs.jsonl"
+    append_run(path, runs[0])
+    before = path.read_bytes()
+
+    def full(file, content) -> None:
+        file.write(content[:room])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as disk:
+        disk.setattr(records, "_write_all", full)
+        with pytest.raises(OSError, match=r"runs\.jsonl could not be written .No space left"):
+            append_run(path, runs[1])
+    assert path.read_bytes() == before
+    append_run(path, runs[1])
+    assert read_runs(path) == runs[:2]

@@ -15,8 +15,8 @@ _WORDS = {
     **dict.fromkeys(("0", "0.0", "false", "f", "no", "n"), 0),
 }
 LABEL_FAULT = (
-    "is not a label (0 and 1, true and false, or yes and no). If the column is a rating, give it as "
-    "--rating, with --threshold=LOWEST_POSITIVE"
+    "is not a label (0 and 1, true and false, or yes and no). If the column is a rating, give it "
+    "as --rating, with --threshold=LOWEST_POSITIVE"
 )
 RATING_FAULT = "is not a rating (a number)"
 

@@ -49,18 +49,39 @@ Threads = Annotated[int, typer.Option(min=0, help="Threads of the scoring; 0: al
 @report_errors
 def predict(
     artefact: Artefact,
-    input: Annotated[Path, typer.Option(help="Rows: .parquet, .csv, .tsv or .inter.")],
-    output: Annotated[Path, typer.Option(help="File to write: .parquet, .csv or .tsv.")],
+    input: Annotated[
+        Path,
+        typer.Option(help="Rows: .parquet, .csv, .tsv or .inter; for ray a folder of .parquet."),
+    ],
+    output: Annotated[
+        Path, typer.Option(help="File to write: .parquet, .csv or .tsv; for ray a folder.")
+    ],
     on_unknown: OnUnknown = "error",
     history: History = None,
     llm: Llm = None,
     threads: Threads = 0,
+    engine: Annotated[
+        str,
+        typer.Option(help="local, or ray: the files of a folder by the workers of a Ray cluster."),
+    ] = "local",
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Workers of ray; by default one a core.")
+    ] = None,
 ) -> None:
     """Score the rows of a file: its columns and `score`, the click probability, are written.
 
     Rows have raw tokens. They are read in blocks, so that memory does not grow with the file, and
     the output appears when it is complete.
     """
+    if engine not in ("local", "ray"):
+        raise ValueError(f"engine: {engine!r} is neither local nor ray")
+    if engine == "ray":
+        if history is not None or llm is not None or threads:
+            raise ValueError("engine: ray takes neither --history nor --llm nor --threads")
+        _on_ray(artefact, input, output, on_unknown, workers)
+        return
+    if workers is not None:
+        raise ValueError("workers: they are of --engine=ray; --threads is for one machine")
     from recbole_llm4msr.serving import Scorer, predict_file
 
     scorer = load_scorer(Scorer.load(artefact, threads=threads), history, llm)
@@ -83,6 +104,34 @@ def predict(
         seconds = progress.tasks[0].elapsed or 0
     rate = f" ({n_rows / seconds:,.0f} rows/s)" if seconds else ""
     out.print(f"wrote {n_rows:,} rows to {output} in {seconds:.1f} s{rate}", soft_wrap=True)
+
+
+def _on_ray(
+    artefact: Path, source: Path, target: Path, on_unknown: str, workers: int | None
+) -> None:
+    from recbole_llm4msr.serving.predict_on_ray import predict_on_ray
+
+    columns = (
+        TextColumn("scoring"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files, {task.fields[rows]:,} rows"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True) as progress:
+        task = progress.add_task("scoring", total=None, rows=0)
+        n_rows = predict_on_ray(
+            artefact,
+            source,
+            target,
+            on_unknown=on_unknown,
+            workers=workers,
+            report_progress=lambda rows, done, of: progress.update(
+                task, total=of, completed=done, rows=rows
+            ),
+        )
+        seconds = progress.tasks[0].elapsed or 0
+    out.print(f"wrote {n_rows:,} rows to {target} in {seconds:.1f} s", soft_wrap=True)
 
 
 def load_scorer(scorer: Scorer, history: Path | None, llm: str | None) -> Scorer:

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from recbole_llm4msr.serving.artefact import Artefact
+from recbole_llm4msr.serving.columns import shorten
 from recbole_llm4msr.serving.errors import InputError
-from recbole_llm4msr.serving.rows import OnUnknown, RowEncoder, known_scenarios, shorten
+from recbole_llm4msr.serving.rows import OnUnknown, RowEncoder, known_scenarios
 
 
 class ItemScorer(Protocol):

@@ -10,14 +10,12 @@ import numpy as np
 import polars as pl
 
 from recbole_llm4msr.serving.artefact import Artefact
+from recbole_llm4msr.serving.columns import as_texts, fault, numbers_of, shorten
 from recbole_llm4msr.serving.errors import InputError
 from recbole_llm4msr.serving.fields import Field
 from recbole_llm4msr.serving.vocabulary import Vocabulary
 
 OnUnknown = Literal["error", "score"]
-
-#: Most characters of a value that a message repeats.
-_SHOWN = 80
 
 
 @dataclass
@@ -156,14 +154,14 @@ class RowEncoder:
             is_more = (ids == vocabulary.unknown) & (places != more.unknown)
             ids = np.where(is_more, vocabulary.unknown + places, ids)
         if texts.null_count():
-            raise _fault(first_row + int(texts.is_null().arg_max()), column.name, "is empty")
+            raise fault(first_row + int(texts.is_null().arg_max()), column.name, "is empty")
         unknown = ids == vocabulary.unknown
         if on_unknown == "error" and unknown.any():
             row = int(unknown.argmax())
             known = ""
             if column.name == self.artefact.scenario_field:
                 known = f"; the model knows {known_scenarios(self.artefact)}"
-            raise _fault(
+            raise fault(
                 first_row + row, column.name, f"{shorten(texts[row])!r} is not known{known}"
             )
         return ids
@@ -175,46 +173,11 @@ class RowEncoder:
             InputError: A number is missing or not finite, or the column is of another type.
         """
         if field.kind == "float":
-            return _as_float32(field, _numbers(column, first_row), first_row)
+            return _as_float32(field, numbers_of(column, first_row), first_row)
         vocabulary = self.artefact.vocabularies[field.name]
         if field.kind == "token":
             return vocabulary.ids(as_texts(column))
         return _sequences(field, column, vocabulary)
-
-
-def as_texts(column: pl.Series) -> pl.Series:
-    """A column of tokens as texts: integers are written out, anything else is refused.
-
-    Raises:
-        InputError: The column holds neither texts nor integers.
-    """
-    if column.dtype in (pl.Categorical, pl.Enum, pl.Null) or column.dtype.is_integer():
-        return column.cast(pl.String)
-    if column.dtype != pl.String:
-        raise InputError(
-            f"the column {column.name!r} holds {column.dtype}; ids are texts or whole numbers"
-        )
-    return column
-
-
-def _numbers(column: pl.Series, first_row: int) -> np.ndarray:
-    if column.dtype == pl.String:
-        numbers = column.cast(pl.Float64, strict=False)
-        wrong = (numbers.is_null() & column.is_not_null()).to_numpy()
-        if wrong.any():
-            row = int(wrong.argmax())
-            text = f"{shorten(column[row])!r} is not a number"
-            raise _fault(first_row + row, column.name, text)
-    elif column.dtype.is_numeric() or column.dtype == pl.Null:
-        numbers = column.cast(pl.Float64)
-    else:
-        raise InputError(f"the column {column.name!r} holds {column.dtype} instead of numbers")
-    finite = numbers.is_finite().fill_null(False).to_numpy()
-    if not finite.all():
-        row = int(finite.argmin())
-        text = "is empty" if numbers[row] is None else f"{numbers[row]} is not a finite number"
-        raise _fault(first_row + row, column.name, text)
-    return numbers.to_numpy()
 
 
 def _as_float32(field: Field, numbers: np.ndarray, first_row: int) -> np.ndarray:
@@ -223,7 +186,7 @@ def _as_float32(field: Field, numbers: np.ndarray, first_row: int) -> np.ndarray
     finite = np.isfinite(values)
     if not finite.all():
         row = int(finite.argmin())
-        raise _fault(first_row + row, field.name, f"{numbers[row]} is too large for float32")
+        raise fault(first_row + row, field.name, f"{numbers[row]} is too large for float32")
     return values
 
 
@@ -246,12 +209,3 @@ def _sequences(field: Field, column: pl.Series, vocabulary: Vocabulary) -> np.nd
 def known_scenarios(artefact: Artefact) -> str:
     """The scenarios of a model, for a message."""
     return shorten(", ".join(artefact.scenarios), 300)
-
-
-def _fault(row: int, column: str, what: str) -> InputError:
-    return InputError(f"row {row}, column {column}: {what}", what=what, row=row)
-
-
-def shorten(text: str, length: int = _SHOWN) -> str:
-    """A value as a message repeats it: its start, and how long it is."""
-    return text if len(text) <= length else f"{text[:length]}... ({len(text):,} characters)"

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from copy import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 import polars as pl
 
-from recbole_llm4msr.serving.artefact import HISTORY, Artefact, GivenLayers, UserLayers
+from recbole_llm4msr.serving.artefact import HISTORY, Artefact, GivenLayers
 from recbole_llm4msr.serving.errors import ArtefactError, InputError
-from recbole_llm4msr.serving.graphs import USER_LAYER, Graphs
+from recbole_llm4msr.serving.id_scorer import IdScorer
 from recbole_llm4msr.serving.recommend import recommend
-from recbole_llm4msr.serving.rows import EncodedRows, OnUnknown, RowEncoder
+from recbole_llm4msr.serving.rows import OnUnknown, RowEncoder
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +24,8 @@ if TYPE_CHECKING:
 #: Column that :meth:`Scorer.predict` adds.
 SCORE = "score"
 
-#: Rows that are scored at a time; the intermediate results of more do not stay in a core's cache.
-BLOCK = 1024
 
-
-class Scorer:
+class Scorer(IdScorer):
     """An exported model that is ready to score; safe to use from several threads.
 
     Args:
@@ -43,22 +38,9 @@ class Scorer:
     """
 
     def __init__(self, artefact: Artefact, *, threads: int = 1) -> None:
-        self.artefact = artefact
+        super().__init__(artefact, threads)
         self.encoder = RowEncoder(artefact)
-        self._layers: UserLayers | GivenLayers | None = artefact.user_layers
         self._seen: dict[int, np.ndarray] = {}
-        self._graphs = Graphs(artefact)
-        threads = threads or os.cpu_count() or 1
-        self._pool = ThreadPoolExecutor(threads) if threads > 1 else None
-        # The features of users and items, by the side whose id finds them.
-        self._sides = {
-            side: [
-                field.name
-                for field in artefact.fields
-                if field.source == side and field.name in artefact.features
-            ]
-            for side in ("user", "item")
-        }
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 1, verify: bool = True) -> Scorer:
@@ -166,86 +148,6 @@ class Scorer:
     def columns(self) -> list[str]:
         """Columns that rows need; features of users and items are in the artefact."""
         return self.encoder.columns
-
-    def score(self, rows: EncodedRows) -> np.ndarray:
-        """Click probabilities of encoded rows, float32, shape ``(B,)``."""
-        scores = np.empty(len(rows.users), np.float32)
-        order = np.argsort(rows.scenarios, kind="stable")
-        ends = np.cumsum(np.bincount(rows.scenarios, minlength=1))
-        starts = ends - np.bincount(rows.scenarios, minlength=1)
-        blocks = [
-            (scenario, order[low : min(low + BLOCK, end)])
-            for scenario, (start, end) in enumerate(zip(starts, ends, strict=True))
-            for low in range(start, end, BLOCK)
-        ]
-
-        def fill(block: tuple[int, np.ndarray]) -> None:
-            scores[block[1]] = self._score_block(*block, rows)
-
-        self._for_each(fill, blocks)
-        return scores
-
-    def _for_each(self, function: Callable[[Any], None], blocks: Iterable[Any]) -> None:
-        """Call a function with every block, by all threads; onnxruntime lets others run."""
-        if self._pool is None:
-            for block in blocks:
-                function(block)
-        else:
-            list(self._pool.map(function, blocks))
-
-    def _score_block(self, scenario: int, part: np.ndarray, rows: EncodedRows) -> np.ndarray:
-        users = rows.users[part]
-        inputs = self._inputs(scenario, users, rows.items[part])
-        inputs |= {name: values[part] for name, values in rows.values.items()}
-        if self._layers is not None:
-            inputs[USER_LAYER] = self._layers.of(users)
-        return self._graphs.run(scenario, inputs, one_user=False)
-
-    def _inputs(self, scenario: int, users: np.ndarray, items: np.ndarray) -> dict[str, np.ndarray]:
-        """The columns of users, items and the scenario."""
-        artefact = self.artefact
-        users = np.minimum(users, self.encoder.unknown_user)
-        inputs = {artefact.user_field: users, artefact.item_field: items}
-        if artefact.scenario_field is not None:
-            inputs[artefact.scenario_field] = np.full(len(users), scenario + 1)
-        for side, ids in (("user", users), ("item", items)):
-            for name in self._sides[side]:
-                values = artefact.features[name][ids]
-                inputs[name] = values if values.dtype == np.float32 else values.astype(np.int64)
-        return inputs
-
-    def score_items(
-        self,
-        user: int,
-        scenario: int,
-        items: np.ndarray,
-        values: dict[str, np.ndarray] | None = None,
-    ) -> np.ndarray:
-        """Click probabilities of items for one user in one scenario, shape ``(N,)``.
-
-        The user's layer is taken once and multiplied as one matrix.
-
-        Args:
-            user: Id of the user.
-            scenario: Scenario, ``0 .. S - 1``.
-            items: Ids of the items, shape ``(N,)``.
-            values: Columns of the fields that belong to the interaction, ``(N, ...)`` each.
-        """
-        scores = np.empty(len(items), np.float32)
-        layer = None
-        if self._layers is not None:
-            layer = self._layers.of(np.array([user]))
-
-        def fill(low: int) -> None:
-            part = slice(low, low + BLOCK)
-            inputs = self._inputs(scenario, np.full(len(items[part]), user), items[part])
-            inputs |= {name: column[part] for name, column in (values or {}).items()}
-            if layer is not None:
-                inputs[USER_LAYER] = layer
-            scores[part] = self._graphs.run(scenario, inputs, one_user=True)
-
-        self._for_each(fill, range(0, len(items), BLOCK))
-        return scores
 
     def recommend(
         self,

@@ -10,6 +10,9 @@ import polars as pl
 
 COLUMN = "token"
 
+#: Files of this size and more are mapped.
+MAPPED_BYTES = 1 << 24
+
 
 class Vocabulary:
     """The raw tokens of a field; id 0 is a missing value, ``len + 1`` any unknown token.
@@ -25,8 +28,19 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """Open an Arrow file that :meth:`write` wrote; its pages are read when they are used."""
-        return cls(pl.read_ipc(path)[COLUMN])
+        """Open an Arrow file that :meth:`write` wrote; the pages of a large one are read when used.
+
+        Polars 2 copies a file, and pyarrow, which maps it, takes longer to import than to copy a
+        small one.
+        """
+        if path.stat().st_size < MAPPED_BYTES:
+            return cls(pl.read_ipc(path)[COLUMN])
+        try:
+            import pyarrow as pa
+        except ImportError:  # the extra export is enough to check what was exported
+            return cls(pl.read_ipc(path)[COLUMN])
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        return cls(pl.DataFrame(pl.from_arrow(table))[COLUMN])
 
     def write(self, path: Path) -> None:
         """Write the tokens as an uncompressed Arrow file, which can be mapped."""

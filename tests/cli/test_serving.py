@@ -119,3 +119,14 @@ def test_export_names_what_is_wrong_before_anything_is_loaded(artefact, tmp_path
     assert code == 1 and "exists already; give another folder" in " ".join(output.split())
     code, output = invoke(export_app, *given, "new", "--user-layers=int4")
     assert code == 1 and "user_layers: 'int4' is not one of" in output
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"PK\x03\x04 truncated"])
+def test_export_of_what_is_not_a_checkpoint_is_one_line(tmp_path, content) -> None:
+    (tmp_path / "a.pth").write_bytes(content)
+    code, output = invoke(
+        export_app, "--model_file", tmp_path / "a.pth", "--output", tmp_path / "out"
+    )
+    assert code == 1 and "Traceback" not in output
+    assert "a.pth" in output
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.pth"]

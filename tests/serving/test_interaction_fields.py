@@ -113,3 +113,23 @@ def test_files_of_every_form_score_the_same(scorer, tmp_path: Path) -> None:
         written = pl.read_parquet(tmp_path / "out.parquet")
         assert written.columns == [*frame.columns, "score"]
         assert written["score"].equals(expected), name
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.tsv", "rows.inter", "rows.parquet"])
+def test_nan_in_a_file_is_named_and_nothing_is_written(scorer, tmp_path: Path, name) -> None:
+    from recbole_llm4msr.serving import predict_file
+
+    columns = ["user_id", "item_id", "scenario", "hour", "query"]
+    lines = [["u1", "i1", "feed", "1.5", "w1"], ["u1", "i1", "feed", "nan", "w1"]]
+    if name.endswith(".parquet"):
+        frame = pl.DataFrame(lines, schema=columns, orient="row")
+        frame.with_columns(pl.col("hour").cast(pl.Float64)).write_parquet(tmp_path / name)
+    else:
+        types = {"hour": "float", "query": "token_seq"}
+        header = [f"{c}:{types.get(c, 'token')}" for c in columns]
+        separator = "," if name.endswith(".csv") else "\t"
+        lines = [header if name.endswith(".inter") else columns, *lines]
+        (tmp_path / name).write_text("".join(f"{separator.join(line)}\n" for line in lines))
+    with pytest.raises(InputError, match="row 2, column hour: nan is not a finite number"):
+        predict_file(scorer, tmp_path / name, tmp_path / "out.csv")
+    assert not (tmp_path / "out.csv").exists()

@@ -126,7 +126,7 @@ ROW = {"user_id": ["a"], "item_id": ["i1"], "scenario": ["feed"]}
         ({"item_id": [""]}, "row 1, column item_id: is empty"),
         ({"item_id": [1.5]}, "'item_id' holds Float64; ids are texts or whole numbers"),
         ({"label": [0.5]}, "row 1, column label: 0.5 is neither 0 nor 1"),
-        ({"label": [float("nan")]}, "row 1, column label: 'nan' is not a number"),
+        ({"label": [float("nan")]}, "row 1, column label: nan is not a finite number"),
         ({"timestamp": ["soon"]}, "row 1, column timestamp: 'soon' is not a number"),
         ({"timestamp": [None]}, "row 1, column timestamp: is empty"),
         ({"scenario": ["x" * 10_000_000]}, r"'x{80}\.\.\. \(10,000,000 characters\)' is not known"),

@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from recbole_llm4msr.serving import vocabulary as module
 from recbole_llm4msr.serving.vocabulary import Vocabulary
 
 TOKENS = sorted(["a", "b10", "b9", "ä", "Z", "\t", "日本", "x" * 50, *(f"t{n}" for n in range(90))])
@@ -56,3 +57,17 @@ def test_short_columns(vocabulary, values, expected) -> None:
 def test_without_tokens_every_one_is_unknown() -> None:
     vocabulary = Vocabulary(pl.Series([], dtype=pl.String))
     assert vocabulary.ids(pl.Series(["a", None, "b"])).tolist() == [1, 0, 1]
+
+
+def test_a_large_file_is_mapped_and_not_copied(tmp_path, monkeypatch) -> None:
+    import pyarrow as pa
+
+    tokens = pl.Series(sorted(f"item number {n}, {'x' * (n % 40)}" for n in range(5000)))
+    Vocabulary(tokens).write(tmp_path / "v.arrow")
+    monkeypatch.setattr(module, "MAPPED_BYTES", 1)
+    before = pa.total_allocated_bytes()
+    mapped = Vocabulary.read(tmp_path / "v.arrow")
+    assert pa.total_allocated_bytes() == before
+    (tmp_path / "v.arrow").unlink()  # an open one may be deleted
+    assert mapped.tokens.equals(tokens)
+    assert mapped.ids(tokens[[7, 4999]].extend(pl.Series(["none"]))).tolist() == [8, 5000, 5001]

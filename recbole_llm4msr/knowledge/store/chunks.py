@@ -288,5 +288,5 @@ def _open_chunk(path: Path) -> Iterator[Any]:
 def units_of(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Vectors as a store keeps them: of length one in float16, (n, d), and their lengths, (n,)."""
     norms = np.linalg.norm(vectors.astype(np.float64), axis=1)
-    units = vectors / np.where(norms > 0, norms, 1)[:, None]
-    return units.astype(np.float16), norms.astype(np.float32)
+    lengths = np.where(norms > 0, norms, 1)[:, None]
+    return (vectors / lengths).astype(np.float16), norms.astype(np.float32)

@@ -9,8 +9,9 @@ import numpy as np
 import polars as pl
 
 from recbole_llm4msr.serving.artefact import Artefact
+from recbole_llm4msr.serving.columns import as_texts, fault, numbers_of, shorten
 from recbole_llm4msr.serving.errors import InputError
-from recbole_llm4msr.serving.rows import as_texts, known_scenarios, shorten
+from recbole_llm4msr.serving.rows import known_scenarios
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _tokens(column: pl.Series) -> pl.Series:
     texts = as_texts(column)
     empty = texts.is_null() | (texts == "")
     if empty.any():
-        raise InputError(f"row {int(empty.arg_max()) + 1}, column {column.name}: is empty")
+        raise fault(int(empty.arg_max()) + 1, column.name, "is empty")
     return texts
 
 
@@ -81,10 +82,8 @@ def _check_scenarios(artefact: Artefact, column: pl.Series) -> None:
     unknown = ~column.is_in(artefact.scenarios)
     if unknown.any():
         row = int(unknown.arg_max())
-        raise InputError(
-            f"row {row + 1}, column {column.name}: {shorten(column[row])!r} is not known; the "
-            f"model knows {known_scenarios(artefact)}"
-        )
+        what = f"{shorten(column[row])!r} is not known; the model knows {known_scenarios(artefact)}"
+        raise fault(row + 1, column.name, what)
 
 
 def _labels(facts: dict[str, Any], frame: pl.DataFrame) -> pl.Series:
@@ -95,7 +94,7 @@ def _labels(facts: dict[str, Any], frame: pl.DataFrame) -> pl.Series:
         wrong = ~labels.is_in([0.0, 1.0])
         if wrong.any():
             row = int(wrong.arg_max())
-            raise InputError(f"row {row + 1}, column {field}: {labels[row]} is neither 0 nor 1")
+            raise fault(row + 1, field, f"{labels[row]} is neither 0 nor 1")
         return labels
     for name, least in (facts["threshold"] or {}).items():
         if name in frame.columns:
@@ -111,20 +110,7 @@ def _times(facts: dict[str, Any], frame: pl.DataFrame) -> pl.Series:
 
 
 def _numbers(column: pl.Series) -> pl.Series:
-    numbers = column
-    if column.dtype == pl.String:
-        numbers = column.cast(pl.Float64, strict=False)
-    elif not column.dtype.is_numeric() and column.dtype != pl.Null:
-        raise InputError(f"the column {column.name!r} holds {column.dtype} instead of numbers")
-    numbers = numbers.cast(pl.Float64)
-    wrong = ~numbers.is_finite().fill_null(False)
-    if wrong.any():
-        row = int(wrong.arg_max())
-        given = (
-            "is empty" if column[row] is None else f"{shorten(str(column[row]))!r} is not a number"
-        )
-        raise InputError(f"row {row + 1}, column {column.name}: {given}")
-    return numbers
+    return pl.Series(column.name, numbers_of(column))
 
 
 def _profiles(facts: dict[str, Any], frame: pl.DataFrame, users: pl.Series) -> pl.DataFrame | None:

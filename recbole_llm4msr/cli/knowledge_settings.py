@@ -78,7 +78,7 @@ def open_store(context: typer.Context, store: Path | None, dataset: str | None) 
         raise ValueError(f"{' '.join(context.args)!r} is not an option of this command")
     if store is None and dataset is None:
         raise ValueError("give --store FOLDER or --dataset NAME")
-    if store is not None and not store.is_dir():  # before anything heavy is imported
+    if store is not None and not store.is_dir():  # before the libraries are imported
         raise ValueError(f"{store}: there is no such folder")
     config = None
     if store is None:

@@ -146,18 +146,28 @@ def _is_occupied(error: OSError) -> bool:
 
 
 def _marked(path: Path, mark: str) -> Path:
-    name = f".{path.name}{mark}{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    return path.with_name(name)
+    return path.with_name(f".{path.name}{mark}{this_process()}-{uuid.uuid4().hex[:8]}")
 
 
 def _of_ended_processes(folder: Path, name: str | None, mark: str) -> list[Path]:
     pattern = "*" if name is None else glob.escape(name)
     found = []
     for path in folder.glob(f".{pattern}{mark}{_machine()}-*"):
-        process = path.name.rpartition(mark)[2].split("-")[1]
-        if process.isdigit() and not psutil.pid_exists(int(process)):
+        machine, number, *_ = path.name.rpartition(mark)[2].split("-")
+        if has_ended(f"{machine}-{number}"):
             found.append(path)
     return found
+
+
+def this_process() -> str:
+    """Return a name of this process, as :func:`has_ended` reads it."""
+    return f"{_machine()}-{os.getpid()}"
+
+
+def has_ended(process: str) -> bool:
+    """Whether a process named by :func:`this_process` ran on this machine and has ended."""
+    machine, _, number = process.partition("-")
+    return machine == _machine() and number.isdigit() and not psutil.pid_exists(int(number))
 
 
 def _machine() -> str:

@@ -7,6 +7,7 @@ import typer
 from dataset_converters.cli.amazon import amazon
 from dataset_converters.cli.download import download
 from dataset_converters.cli.kuaisar import kuaisar
+from dataset_converters.cli.ml_1m import ml_1m
 from dataset_converters.cli.simulate import kuaisar as simulate_kuaisar
 from dataset_converters.cli.table import table
 
@@ -21,7 +22,7 @@ app = typer.Typer(
 simulate = typer.Typer(
     help="Write simulated raw files to a published schema, with known truth.", no_args_is_help=True
 )
-for command in (table, kuaisar, amazon, download):
+for command in (table, kuaisar, amazon, ml_1m, download):
     app.command()(command)
 simulate.command()(simulate_kuaisar)
 app.add_typer(simulate, name="simulate")

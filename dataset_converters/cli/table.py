@@ -34,7 +34,10 @@ def _option(panel: str, help: str, *names: str) -> OptionInfo:
 def table(
     input: Annotated[
         list[Path],
-        typer.Option(help="Files of the log: .csv, .tsv, .jsonl, each also with .gz, or .parquet."),
+        typer.Option(
+            help="Files of the log, or their folder: .csv, .tsv, .jsonl, each also with .gz, or "
+            ".parquet."
+        ),
     ],
     output: Output,
     more: Annotated[list[Path] | None, typer.Argument(hidden=True)] = None,
@@ -84,9 +87,23 @@ def table(
     ] = None,
     items: Annotated[list[Path] | None, _option(_SIDE, "File that describes items.")] = None,
     items_key: Annotated[str | None, _option(_SIDE, "Its column of the item.")] = None,
-    text: Annotated[str, _option(_SIDE, "Its columns with texts for prompts, by commas.")] = "",
+    text: Annotated[
+        str, _option(_SIDE, "Columns of items with texts for prompts, by commas.")
+    ] = "",
     users: Annotated[list[Path] | None, _option(_SIDE, "File that describes users.")] = None,
     users_key: Annotated[str | None, _option(_SIDE, "Its column of the user.")] = None,
+    item_columns: Annotated[
+        str,
+        _option(
+            _SIDE, "In place of --items: columns of the log that describe the item, by commas."
+        ),
+    ] = "",
+    user_columns: Annotated[
+        str,
+        _option(
+            _SIDE, "In place of --users: columns of the log that describe the user, by commas."
+        ),
+    ] = "",
     template: Annotated[
         str, _option(_SIDE, "Prompts: generic, movie, product or short_video.")
     ] = "generic",
@@ -159,6 +176,8 @@ def table(
             text=_names(text),
             users=tuple(users or ()),
             users_key=users_key,
+            item_columns=_names(item_columns),
+            user_columns=_names(user_columns),
             features=_names(features),
             types=_types(type or []),
             template=template,
@@ -195,7 +214,7 @@ def _next_command(output: Path) -> str:
     """Return the command that trains on the data set."""
     folder = output.absolute()
     path = "" if folder.parent == Path("dataset").absolute() else f" --data_path={output.parent}"
-    return f"Train: python run_recbole.py --model=LLM4MSR_STAR --dataset={folder.name}{path}"
+    return f"Train: recbole-llm4msr --model=LLM4MSR_STAR --dataset={folder.name}{path}"
 
 
 def _names(text: str) -> tuple[str, ...]:

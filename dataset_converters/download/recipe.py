@@ -3,7 +3,7 @@
 The mapping looks like this::
 
     download:
-      converter: kuaisar          # kuaisar or amazon
+      converter: kuaisar          # kuaisar, amazon or ml-1m
       files:                      # each with url; size, md5 and rows if published
         - url: https://zenodo.org/records/8181109/files/KuaiSAR_v2.zip
           size: 845.1 MB
@@ -25,9 +25,15 @@ from dataset_converters.amazon import AmazonOptions, convert_amazon
 from dataset_converters.download.remote_file import RemoteFile
 from dataset_converters.errors import ConverterError, nearest
 from dataset_converters.kuaisar import KuaisarOptions, convert_kuaisar
+from dataset_converters.ml_1m import Ml1mOptions, convert_ml_1m
 from dataset_converters.writing import Report, Reporter
 
-_OPTIONS: dict[str, type] = {"kuaisar": KuaisarOptions, "amazon": AmazonOptions}
+_OPTIONS: dict[str, type] = {
+    "kuaisar": KuaisarOptions,
+    "amazon": AmazonOptions,
+    "ml-1m": Ml1mOptions,
+}
+_CONVERT = {"kuaisar": convert_kuaisar, "amazon": convert_amazon, "ml-1m": convert_ml_1m}
 _KEYS = ("converter", "files", "options", "note")
 
 
@@ -37,7 +43,7 @@ class Recipe:
 
     Attributes:
         name: Name of the data set.
-        converter: ``kuaisar`` or ``amazon``.
+        converter: ``kuaisar``, ``amazon`` or ``ml-1m``.
         files: Archives to download.
         options: Options of the converter.
         note: Text to show before the download."""
@@ -45,7 +51,7 @@ class Recipe:
     name: str
     converter: str
     files: tuple[RemoteFile, ...]
-    options: KuaisarOptions | AmazonOptions
+    options: KuaisarOptions | AmazonOptions | Ml1mOptions
     note: str
 
     @classmethod
@@ -95,13 +101,13 @@ class Recipe:
         return target.parent / "raw" / self.name
 
     def source(self, target: Path) -> Path:
-        """Return the converter's input: the archive (KuaiSAR) or the folder (Amazon)."""
+        """Return the converter's input: the archive, or the folder (Amazon)."""
         folder = self.raw_folder(target)
-        return folder / self.files[0].name if self.converter == "kuaisar" else folder
+        return folder if self.converter == "amazon" else folder / self.files[0].name
 
     def convert(self, target: Path, reporter: Reporter) -> Report:
         """Run the converter on the archives."""
-        convert = {"kuaisar": convert_kuaisar, "amazon": convert_amazon}[self.converter]
+        convert = _CONVERT[self.converter]
         return convert(self.source(target), target, self.options, reporter)  # type: ignore[operator]
 
     def command(self, target: Path) -> str:

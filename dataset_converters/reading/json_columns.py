@@ -70,7 +70,7 @@ def read_json_columns(
     Args:
         file: The file.
         columns: Keys to read, each ``text`` or ``list``. A key that a row lacks is null.
-        rejects: Collects lines that are no objects, and values of another kind.
+        rejects: Collects lines that are not objects, and values of another kind.
         reporter: Shows a bar with rows/s and ETA.
         known: Keys that may be left out without a word.
         notes: Gets a sentence on other keys that are not read.
@@ -110,7 +110,7 @@ def _decode(text: str) -> dict[str, object]:
     """Decode one line.
 
     Raises:
-        ValueError: It is no object, or holds a text that is not valid unicode.
+        ValueError: It is not an object, or holds a text that is not valid unicode.
     """
     try:
         row = _DECODER.decode(text.removeprefix("\ufeff"))

@@ -71,7 +71,9 @@ def find_files(source: Path, names: list[str]) -> dict[str, RawFile]:
         ConverterError: ``source`` is neither, a name is missing, or a name occurs twice.
     """
     if source.is_dir():
-        files = [RawFile(path) for path in sorted(source.rglob("*.csv"))]
+        suffixes = {Path(name).suffix for name in names}
+        paths = {path for suffix in suffixes for path in source.rglob(f"*{suffix}")}
+        files = [RawFile(path) for path in sorted(paths)]
     elif zipfile.is_zipfile(source):
         with zipfile.ZipFile(source) as archive:
             files = [RawFile(source, member) for member in sorted(archive.namelist())]

@@ -59,7 +59,10 @@ def check_options(
     log = list(dict.fromkeys(name for source in sources for name in source.columns))
     everywhere = [*log, *(name for names in sides.values() for name in names)]
     wanted = [("--features", name, log) for name in options.features]
-    wanted += [("--text", name, sides.get("item", [])) for name in options.text]
+    described = {"item": list(options.item_columns), "user": list(options.user_columns)}
+    wanted += [(f"--{e}-columns", name, log) for e, names in described.items() for name in names]
+    texts = described["item"] or sides.get("item", [])
+    wanted += [("--text", name, texts) for name in options.text]
     wanted += [("--type", name, everywhere) for name in options.types]
     if options.scenario_from not in (None, "file"):
         entity, _, column = options.scenario_from.partition(".")
@@ -71,9 +74,13 @@ def check_options(
                 f"{', '.join(dict.fromkeys(columns))}"
             )
     used = {column: role for role, column in roles.columns.items()}
-    for name in options.features:
+    listed = [("--features", name) for name in options.features]
+    listed += [(f"--{e}-columns", name) for e, names in described.items() for name in names]
+    for position, (option, name) in enumerate(listed):
         if name in used:
-            raise ConverterError(f"--features: {name} is the {used[name]}, no further feature")
+            raise ConverterError(f"{option}: {name} is the {used[name]}, not a further column")
+        if name in [other for _, other in listed[:position]]:
+            raise ConverterError(f"{option}: {name} is given twice")
     for name in options.types:
         if name in used and not any(name in columns for columns in sides.values()):
             raise ConverterError(f"--type={name}: the column is the {used[name]}, of a fixed type")

@@ -14,10 +14,16 @@ from dataset_converters.selection import add_negatives, k_core, latest_of_repeat
 from dataset_converters.table.interactions import read_interactions
 from dataset_converters.table.labels import DEFAULT_THRESHOLD, RATING, check_both_labels
 from dataset_converters.table.options import TableOptions
-from dataset_converters.table.plan import Plan, SideFiles, make_plan
+from dataset_converters.table.plan import Plan
+from dataset_converters.table.planning import make_plan
 from dataset_converters.table.scenarios import add_scenario, scenario_notes
 from dataset_converters.table.settings import table_settings
-from dataset_converters.table.side_files import convert_columns, read_side, write_side
+from dataset_converters.table.side_files import (
+    convert_columns,
+    read_side,
+    take_side,
+    write_side,
+)
 from dataset_converters.writing import (
     REJECTED,
     DatasetWriter,
@@ -66,10 +72,13 @@ def convert_table(
     with nullcontext() if dry_run else writer, reporter.running():
         inter = read_interactions(plan, options, rejects, reporter, report)
         _check_any_valid(inter, rejects)
-        described = {
-            side.entity: read_side(side, inter[f"{side.entity}_id"], rejects, reporter, report)
-            for side in _sides(plan)
-        }
+        described = {}
+        for side in plan.sides:
+            if side.sources:
+                ids = inter[f"{side.entity}_id"]
+                described[side.entity] = read_side(side, ids, rejects, reporter, report)
+            else:
+                described[side.entity], inter = take_side(side, inter, report)
         inter = add_scenario(inter, described, plan, options, rejects)
         _check_any_valid(inter, rejects)
         history = inter.select("user_id", "item_id", "scenario")
@@ -82,7 +91,7 @@ def convert_table(
     if rejects.rows:
         report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
     if dry_run:
-        suffixes = ("inter", *(side.entity for side in _sides(plan)), "scenario", "yaml")
+        suffixes = ("inter", *(side.entity for side in plan.sides), "scenario", "yaml")
         files = [
             *(f"{report.name}.{suffix}" for suffix in suffixes),
             *[REJECTED][: len(rejects.rows)],
@@ -94,10 +103,6 @@ def convert_table(
 def _check_any_valid(inter: pl.DataFrame, rejects: Rejects) -> None:
     if inter.is_empty():
         raise ConverterError(f"no row is valid; the first fault is {rejects.shown(0)}")
-
-
-def _sides(plan: Plan) -> list[SideFiles]:
-    return [side for side in (plan.user, plan.item) if side is not None]
 
 
 def _threshold(options: TableOptions) -> float:
@@ -199,7 +204,7 @@ def _write(
     inter = with_whole_seconds(inter) if "timestamp" in inter.columns else inter
     if writer is not None:
         write_inter(writer, inter, reporter, extra)
-    for side in _sides(plan):
+    for side in plan.sides:
         ids = inter[f"{side.entity}_id"]
         write_side(writer, side, described.pop(side.entity), ids, report, empty)
     scenarios = inter["scenario"].unique().sort()
@@ -222,7 +227,7 @@ def _note_columns(plan: Plan, report: Report, empty: set[str]) -> None:
             f"Written but not loaded, because they may tell the label: {', '.join(kept)}. Those "
             "known before the outcome become features with --features=COLUMN,..."
         )
-    for side in _sides(plan):
+    for side in plan.sides:
         reasons: dict[str, list[str]] = {}
         for column in side.columns:
             _, is_kept, reason = column.use.partition("not loaded: ")

@@ -38,8 +38,8 @@ def read_interactions(
     Returns:
         ``user_id``, ``item_id`` (text), ``scenario`` unless a side file has it, ``label`` or
         ``_rating`` if there is one, ``timestamp`` in unix seconds if there are times, and the
-        columns of ``plan.columns`` as text, in the order of the files; ``_line`` and ``_file`` if
-        the scenario is to be added.
+        columns of ``plan.read_columns`` as text, in the order of the files; ``_line`` and
+        ``_file`` if the scenario is to be added.
 
     Raises:
         ConverterError: A file is damaged, or a column of times is of another type than in the
@@ -49,7 +49,7 @@ def read_interactions(
     is_scenario_open = plan.roles.scenario is None and options.scenario_from != "file"
     for position, source in enumerate(plan.sources):
         columns = [c for c in plan.roles.columns.values() if c in source.columns]
-        columns += [c.column for c in plan.columns if c.column in source.columns]
+        columns += [c.column for c in plan.read_columns if c.column in source.columns]
         _check_time_type(plan, source.columns, source.file)
         for frame in source.frames(list(dict.fromkeys(columns)), rejects, reporter, report.notes):
             checked = _check_rows(frame, plan, source.file, rejects)
@@ -61,7 +61,7 @@ def read_interactions(
                 name = pl.lit(source.stem).alias("scenario")
                 checked = checked.with_columns(name)
             parts.append(checked)
-        missing = [c.column for c in plan.columns if c.column not in source.columns]
+        missing = [c.column for c in plan.read_columns if c.column not in source.columns]
         if missing:
             report.notes.append(
                 f"{source.file.name} has no column {', '.join(missing)}; it is empty there"
@@ -69,7 +69,7 @@ def read_interactions(
     rows = pl.concat(parts, how="diagonal")
     order = ("user_id", "item_id", "scenario", "label", RATING, "timestamp", LINE, FILE)
     names = [name for name in order if name in rows.columns]
-    return rows.select(*names, *(column.name for column in plan.columns))
+    return rows.select(*names, *(column.name for column in plan.read_columns))
 
 
 def _check_time_type(plan: Plan, kinds: dict[str, str], file: RawFile) -> None:
@@ -102,7 +102,7 @@ def _check_rows(frame: pl.DataFrame, plan: Plan, file: RawFile, rejects: Rejects
         results["timestamp"] = plan.unit.seconds(frame[roles.time])
         reason = plan.unit.reason
         frame = _keep_converted(frame, results, "timestamp", roles.time, reason, file, rejects)
-    others = [column for column in plan.columns if column.column in frame.columns]
+    others = [column for column in plan.read_columns if column.column in frame.columns]
     frame, texts = keep_valid(frame, others, file, rejects, results)
     names = {"user_id": roles.user, "item_id": roles.item, "scenario": roles.scenario}
     ids = {name: _text(frame, column) for name, column in names.items() if column is not None}

@@ -15,20 +15,20 @@ _WORDS = {
     **dict.fromkeys(("0", "0.0", "false", "f", "no", "n"), 0),
 }
 LABEL_FAULT = (
-    "is no label (0 and 1, true and false, or yes and no). If the column is a rating, give it as "
-    "--rating, with --threshold=LOWEST_POSITIVE"
+    "is not a label (0 and 1, true and false, or yes and no). If the column is a rating, give it "
+    "as --rating, with --threshold=LOWEST_POSITIVE"
 )
-RATING_FAULT = "is no rating (a number)"
+RATING_FAULT = "is not a rating (a number)"
 
 
 def to_label(values: pl.Series) -> pl.Series:
-    """Convert the text of labels to 0 and 1; null where it is no label."""
+    """Convert the text of labels to 0 and 1; null where it is not a label."""
     text = values.str.strip_chars().str.to_lowercase()
     return text.replace_strict(_WORDS, default=None, return_dtype=pl.UInt8)
 
 
 def to_rating(values: pl.Series) -> pl.Series:
-    """Convert the text of ratings to numbers; null where it is none."""
+    """Convert the text of ratings to numbers; null where it is not a number."""
     number = values.str.strip_chars().cast(pl.Float64, strict=False)
     return number.set(~number.is_finite().fill_null(value=False), None)
 

@@ -35,9 +35,11 @@ class TableOptions:
         time_zone: Zone of dates without one, such as ``Europe/Berlin``.
         items: Files that describe items.
         items_key: Their column of the item.
-        text: Columns of ``items`` with texts for prompts; empty guesses them.
+        text: Columns of ``items`` or ``item_columns`` with texts for prompts; empty guesses them.
         users: Files that describe users.
         users_key: Their column of the user.
+        item_columns: Columns of the log that describe the item, in place of ``items``.
+        user_columns: Columns of the log that describe the user, in place of ``users``.
         features: Further columns of the log that are known before the outcome.
         types: RecBole type by column, instead of the guessed one.
         template: Prompt template.
@@ -75,6 +77,8 @@ class TableOptions:
     text: tuple[str, ...] = ()
     users: tuple[Path, ...] = ()
     users_key: str | None = None
+    item_columns: tuple[str, ...] = ()
+    user_columns: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
     types: Mapping[str, str] = field(default_factory=dict)
     template: str = "generic"
@@ -110,7 +114,10 @@ class TableOptions:
                     "user.COLUMN"
                 )
             self._need(f"--scenario-from={self.scenario_from}", source)
-        if self.text:
+        for entity in ("item", "user"):
+            if getattr(self, f"{entity}s") and getattr(self, f"{entity}_columns"):
+                raise ConverterError(f"--{entity}s and --{entity}-columns: give one of the two")
+        if self.text and not self.item_columns:
             self._need(f"--text={','.join(self.text)}", "item")
         if self.items_key is not None:
             self._need(f"--items-key={self.items_key}", "item")

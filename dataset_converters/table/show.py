@@ -60,7 +60,9 @@ def _head(table: Table, files: list[str]) -> None:
 
 
 def _side(table: Table, side: SideFiles) -> None:
-    _head(table, [source.file.name for source in side.sources])
+    _head(
+        table, [source.file.name for source in side.sources] or [f"the log, of each {side.entity}"]
+    )
     for key in dict.fromkeys(side.keys):
         _row(table, key, f"{side.entity}_id", "token", "", "")
     for column in side.columns:

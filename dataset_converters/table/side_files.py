@@ -47,6 +47,32 @@ def read_side(
     return pl.concat(parts, how="diagonal")
 
 
+def take_side(
+    side: SideFiles, inter: pl.DataFrame, report: Report
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Take the description of users or items out of the rows of the log.
+
+    Args:
+        side: Columns of the log.
+        inter: Rows of the log.
+        report: Gets a note if rows of one id differ.
+
+    Returns:
+        The first row of each id, as :func:`read_side` returns it; and the rows of the log without
+        the columns.
+    """
+    key, names = f"{side.entity}_id", [column.name for column in side.columns]
+    distinct = inter.select(key, *names).unique(maintain_order=True)
+    first = distinct.unique(subset=key, keep="first", maintain_order=True)
+    differing = int(distinct[key].value_counts()["count"].gt(1).sum())
+    if differing:
+        report.notes.append(
+            f"{differing:,} {side.entity}s have rows that differ in {', '.join(names)}; the first "
+            "is used"
+        )
+    return first, inter.drop(names)
+
+
 def write_side(
     writer: DatasetWriter | None,
     side: SideFiles,
@@ -99,7 +125,7 @@ def convert_columns(
         values, is_fault = convert(text, kind)
         if is_fault.any():
             report.notes.append(
-                f"{column.name} is token, not {kind.name}: {int(is_fault.sum()):,} values are no "
+                f"{column.name} is token, not {kind.name}: {int(is_fault.sum()):,} values are not "
                 f"numbers, such as {text.filter(is_fault)[0]!r}. To reject such rows give "
                 f"--type={column.column}={kind.name}"
             )

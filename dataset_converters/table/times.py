@@ -44,7 +44,7 @@ class TimeUnit:
         if self.name in ("dates", "days", "moments"):
             return f"{self.name} ({self.zone.key} where they have no zone)"
         if self.name == "numbers":
-            return "numbers that are no unix times, kept as they are"
+            return "numbers, not unix times; kept as they are"
         return f"unix {self.name}"
 
     @property

@@ -11,6 +11,7 @@ import polars as pl
 _MISSING = ["", "na", "n/a", "nan", "null", "none", "\\n", "-"]
 _CODE_NAME = re.compile(r"(^|[_\W])(id|ids|code|zip|zipcode|type|kind|cat|tag|tab|class)$", re.I)
 _MAX_CODES = 100  # whole numbers with more distinct values are quantities
+_EXACT = 2.0**53  # whole numbers from here on are ids: a double would change them
 _SEQUENCE_SHARE = 0.05  # of values with a |
 _TEXT_WORDS = 3.0  # mean number of words from which on a column is a text
 _LISTED_WORDS = 6.0  # the same for the parts of lists: names of categories have several words
@@ -68,7 +69,9 @@ def guess_type(name: str, sample: pl.Series) -> ColumnType:
         if leading_zero or _CODE_NAME.search(name):
             return ColumnType("token")
         is_whole = bool((number == number.floor()).all())
-        return ColumnType("token" if is_whole and present.n_unique() <= _MAX_CODES else "float")
+        is_long = is_whole and bool((number.abs() >= _EXACT).any())
+        is_code = is_whole and (is_long or present.n_unique() <= _MAX_CODES)
+        return ColumnType("token" if is_code else "float")
     if names_text(name):
         return ColumnType("token_seq", is_text=True)
     if present.str.contains("|", literal=True).mean() >= _SEQUENCE_SHARE:  # type: ignore[operator]

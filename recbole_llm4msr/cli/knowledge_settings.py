@@ -78,6 +78,8 @@ def open_store(context: typer.Context, store: Path | None, dataset: str | None) 
         raise ValueError(f"{' '.join(context.args)!r} is not an option of this command")
     if store is None and dataset is None:
         raise ValueError("give --store FOLDER or --dataset NAME")
+    if store is not None and not store.is_dir():  # before the libraries are imported
+        raise ValueError(f"{store}: there is no such folder")
     config = None
     if store is None:
         config = read_config(context, dataset, str(read_settings(context).get("config_files", "")))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from recbole.data.dataset import Dataset
 from recbole.utils import ModelType
+
+from recbole_llm4msr.data.atomic import read_header
 
 #: Metrics that read a label as a class.
 _OF_CLASSES = {"auc", "gauc", "logloss"}
@@ -29,6 +33,7 @@ def check_labels(dataset: Dataset) -> None:
                 f"{field!r}, which eval_args: mode: labeled needs; loaded are {', '.join(rows)}. "
                 f"Read it (load_col), {_REMEDY}, or rank items (mode: uni100)."
             )
+        _warn_of_unread_labels(dataset)
         return
     labels = np.asarray(rows[field])
     is_class = (labels == 0) | (labels == 1)
@@ -65,4 +70,20 @@ def check_labels(dataset: Dataset) -> None:
             f"eval_args: mode: {', '.join(sorted(modes))} takes every row for a positive one, "
             f"those with label 0 too ({field}). Use mode: labeled, or keep the rows with label 1 "
             f"(val_interval: {{{field}: '[1,1]'}})."
+        )
+
+
+def _warn_of_unread_labels(dataset: Dataset) -> None:
+    """Warn where the interactions have labels that are not read, so that all rows are positives."""
+    config = dataset.config
+    path = Path(dataset.dataset_path) / f"{dataset.dataset_name}.inter"
+    if not path.is_file():  # parts of benchmark_filename
+        return
+    if dataset.label_field in read_header(path, config["field_separator"], config["encoding"]):
+        dataset.logger.warning(
+            "%s has a column %s that is not read, and every row is taken for a positive one; to "
+            "keep those with label 1, read it (load_col) and set val_interval: {%s: '[1,1]'}",
+            path,
+            dataset.label_field,
+            dataset.label_field,
         )

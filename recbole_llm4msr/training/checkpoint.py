@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dataset_converters.full_disk import naming_full_disk
 from recbole_llm4msr import compat
 from recbole_llm4msr.data.vocabulary_state import changed_fields, encode
+from recbole_llm4msr.training.claimed_file import (
+    claim_unused,
+    release,
+    remove_abandoned_claims,
+)
 from recbole_llm4msr.training.training_state import capture_state, restore_state
 from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.collectives import of_first_process
@@ -56,7 +61,7 @@ class CheckpointMixin:
             return super().fit(train_data, *args, **kwargs)
         finally:
             if saved:
-                _remove_if_empty(Path(self.saved_model_file))
+                release(Path(self.saved_model_file))
 
     def evaluate(self, eval_data, *args: Any, **kwargs: Any) -> dict[str, float] | None:
         """RecBole's evaluation, after a ``model_file`` has been checked against the data.
@@ -94,7 +99,7 @@ class CheckpointMixin:
             )
 
     def _claim_file(self) -> None:
-        """Create the checkpoint's file, empty, under a name that no other run has.
+        """Claim a name for the checkpoint's file that no other run has.
 
         RecBole's name holds the second, which two runs can share; each would then read the other's
         best model. Unfinished files that killed runs left beside it are removed.
@@ -102,8 +107,11 @@ class CheckpointMixin:
         if self.saved_model_file == self._proposed_file:
             path = Path(self.saved_model_file)
             if not self.distributed or torch.distributed.get_rank() == 0:
-                path = _create_unused(path)
-                for file in remove_abandoned(path.parent):
+                with naming_full_disk(path):
+                    path = claim_unused(path)
+                folder = path.parent
+                left = remove_abandoned(folder) + remove_abandoned_claims(folder, path.suffix)
+                for file in left:
                     self.logger.info("Removed %s, which a killed run had left unfinished", file)
             self.saved_model_file = str(of_first_process(path) if self.distributed else path)
         self._proposed_file = None
@@ -160,22 +168,3 @@ class CheckpointMixin:
         self._resumed = Path(resume_file), compat.load_checkpoint(resume_file)["config"]
         super().resume_checkpoint(resume_file)
         self._proposed_file = None  # the training goes on in this file, whatever its name
-
-
-def _create_unused(path: Path) -> Path:
-    """Create an empty file under this name, or with the first number behind it that is unused."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for name in chain([path], (path.with_stem(f"{path.stem}-{i}") for i in count(2))):
-        try:
-            name.touch(exist_ok=False)
-        except FileExistsError:
-            continue
-        return name
-    raise AssertionError("the names have no end")
-
-
-def _remove_if_empty(path: Path) -> None:
-    """Remove the file of a training that never saved a model."""
-    with contextlib.suppress(FileNotFoundError):
-        if not path.stat().st_size:
-            path.unlink()

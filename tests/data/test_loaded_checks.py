@@ -216,6 +216,18 @@ WARNED = {
         {},
         r"toy\.item: item_id is empty in 1 rows, which are dropped: line 42$",
     ),
+    "labels that are not read": (
+        lambda toy: None,
+        {
+            "load_col": {"inter": ["user_id", "item_id"]},
+            "numerical_features": [],
+            "SCENARIO_FIELD": None,
+            "eval_args": UNI,
+            "train_neg_sample_args": DRAWN,
+            "model": "BPR",
+        },
+        r"toy\.inter has a column label that is not read, and every row is taken for a positive",
+    ),
     "users missing in the side file of parts": (
         lambda toy: (parts_of(toy), change(toy / "toy.user", r"^u[12]\d\t.*\n", "")),
         {"benchmark_filename": PARTS},

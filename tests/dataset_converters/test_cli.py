@@ -66,7 +66,7 @@ def test_download_reports_a_missing_key(tmp_path: Path) -> None:
     assert "no key download" in text
 
 
-@pytest.mark.parametrize("command", ["table", "kuaisar", "amazon", "simulate", "download"])
+@pytest.mark.parametrize("command", ["table", "kuaisar", "amazon", "ml-1m", "simulate", "download"])
 def test_help_shows_an_example(command: str) -> None:
     code, text = _run(command, "--help")
     assert code == 0

@@ -94,11 +94,17 @@ class PreparedVectors:
     explained: float
 
     def to_model(self, fingerprint: str, summary: str) -> Knowledge:
-        """Convert the arrays to the tensors that a model gets."""
+        """Convert the arrays to the tensors that a model gets.
+
+        They are copied to memory that torch aligns: sums over vectors from a mapped file would
+        differ in the last bit from those over the same vectors in the run that made them.
+        """
         return Knowledge(
-            user=torch.from_numpy(self.user.astype(np.float32)),
-            scenario=torch.from_numpy(self.scenario),
-            item=None if self.item is None else torch.from_numpy(self.item.astype(np.float32)),
+            user=torch.from_numpy(self.user).to(torch.float32, copy=True),
+            scenario=torch.from_numpy(self.scenario).clone(),
+            item=None
+            if self.item is None
+            else torch.from_numpy(self.item).to(torch.float32, copy=True),
             train_index=None if self.train_index is None else torch.from_numpy(self.train_index),
             own=torch.from_numpy(self.own),
             fingerprint=fingerprint,

@@ -10,6 +10,7 @@ from dataset_converters.amazon import amazon_settings
 from dataset_converters.download import Recipe, RemoteFile, prepare_dataset, read_download_section
 from dataset_converters.errors import ConverterError
 from dataset_converters.kuaisar import kuaisar_settings
+from dataset_converters.ml_1m import ml_1m_settings
 from tests.dataset_converters.download.web_server import source_of
 
 PROPERTIES = Path(__file__).parents[3] / "properties" / "dataset"
@@ -19,7 +20,7 @@ PROPERTIES = Path(__file__).parents[3] / "properties" / "dataset"
     ("change", "message"),
     [
         ({"convertor": "kuaisar"}, "unknown key 'convertor'.*did you mean 'converter'"),
-        ({"converter": "ml"}, "converter: ml; must be one of kuaisar, amazon"),
+        ({"converter": "ml"}, "converter: ml; must be one of kuaisar, amazon, ml-1m"),
         ({"files": []}, "a list of mappings"),
         ({"files": [{"link": "x"}]}, "every file needs url"),
         ({"options": {"kcore": 5}}, "unknown 'kcore'.*did you mean 'k_core'"),
@@ -42,12 +43,14 @@ def test_shipped_properties(path: Path, tmp_path: Path) -> None:
     assert len(set(names)) == len(names)
     if recipe.converter == "kuaisar":
         written = kuaisar_settings()
+    elif recipe.converter == "ml-1m":
+        written = ml_1m_settings()
     else:
         written = amazon_settings()
         for category in recipe.options.categories:  # type: ignore[union-attr]
             assert sum(category in name for name in names) == 2
     # Properties also choose a language model, which a conversion does not.
     for key in ("download", "knowledge", "llm"):
-        del settings[key]
+        settings.pop(key, None)
     # The converter writes the same settings beside the atomic files.
     assert json.dumps(settings) == json.dumps(written)

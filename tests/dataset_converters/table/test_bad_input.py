@@ -32,15 +32,19 @@ ROWS = {
     "break in an id": (changed(2, '7,"b\nc",h,0,1685001601,,x,2'), {}, "line 3, column iid"),
     "quote in an id": (changed(2, '"7""",b,h,0,1685001601,,x,2'), {}, "a tab, line break or quote"),
     "padding": (changed(2, "[PAD],b,h,0,1685001601,,x,2"), {}, "RecBole's padding"),
-    "label of 2": (changed(2, "7,b,h,2,1685001601,,x,2"), {}, "column click: '2' is no label"),
+    "label of 2": (changed(2, "7,b,h,2,1685001601,,x,2"), {}, "column click: '2' is not a label"),
     "rating as label": (
         changed(2, "7,b,h,4.5,1685001601,,x,2"),
         {},
         "give it as --rating, with --threshold",
     ),
-    "empty label": (changed(2, "7,b,h,,1685001601,,x,2"), {}, "column click: '' is no label"),
-    "rating": (changed(2, "7,b,h,0,1685001601,,x,two"), {"rating": "price"}, "'two' is no rating"),
-    "empty rating": (LOG, {"rating": "price"}, "line 4, column price: '' is no rating"),
+    "empty label": (changed(2, "7,b,h,,1685001601,,x,2"), {}, "column click: '' is not a label"),
+    "rating": (
+        changed(2, "7,b,h,0,1685001601,,x,two"),
+        {"rating": "price"},
+        "'two' is not a rating",
+    ),
+    "empty rating": (LOG, {"rating": "price"}, "line 4, column price: '' is not a rating"),
     "mixed units": (
         changed(2, "7,b,h,0,1685001601000,,x,2"),
         {},
@@ -150,9 +154,12 @@ def test_files_that_are_missing_or_of_another_kind(write, convert, tmp_path: Pat
     log = write("log.csv", LOG)
     with pytest.raises(ConverterError, match=r"there is no such file \(did you mean 'log.csv'"):
         convert(tmp_path / "logs.csv")
-    with pytest.raises(ConverterError, match="is a folder"):
-        convert(tmp_path)
-    with pytest.raises(ConverterError, match=r"the format of .xlsx is unknown"):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConverterError, match=r"the folder has no file of \.csv"):
+        convert(tmp_path / "empty")
+    with pytest.raises(ConverterError, match=r"not a valid zip archive"):
+        convert(write("log.zip", LOG))
+    with pytest.raises(ConverterError, match=r"a file of \.xlsx cannot be read; save it as"):
         convert(write("log.xlsx", LOG))
     with pytest.raises(ConverterError, match=r"log.csv is given twice"):
         convert(log, log)

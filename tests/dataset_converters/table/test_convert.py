@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import zipfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from dataset_converters.amazon import AmazonOptions, convert_amazon
+from dataset_converters.errors import ConverterError
 from tests.dataset_converters.reference_reading import read_atomic
 from tests.dataset_converters.table.conftest import LOG
 
@@ -68,6 +71,26 @@ def test_every_format_gives_the_same_rows(tmp_path: Path, convert, kind: str) ->
     assert any("may tell the label: watch, tags, price" in note for note in report.notes)
 
 
+def test_folders_and_archives(write, convert, rows, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    for name, lines in (("b.csv", LOG[:2]), ("a.csv", [LOG[0], *LOG[2:]]), ("_SUCCESS", [])):
+        write(f"parts/{name}", lines)
+    convert(tmp_path / "parts")
+    assert [row["item_id"] for row in rows()] == ["b", "a", "null", "a"]
+    with zipfile.ZipFile(tmp_path / "log.zip", "w") as archive:
+        archive.write(write("log.csv", LOG), "x/log.csv")
+        archive.writestr("__MACOSX/x/._log.csv", "")
+    report = convert(tmp_path / "log.zip", scenario_from="file")
+    assert ([row["scenario"] for row in rows()], report.source) == (
+        ["log"] * 4,
+        "log.zip:x/log.csv, label click",
+    )
+    with zipfile.ZipFile(tmp_path / "log.zip", "a") as archive:
+        archive.writestr("more.csv", "")
+    with pytest.raises(ConverterError, match="the archive has 2 CSV, TSV or JSON files"):
+        convert(tmp_path / "log.zip")
+
+
 def test_an_atomic_file_states_its_types(write, convert, rows, tmp_path: Path) -> None:
     lines = ["user_id:token\titem_id:token\tlabel:float\tscenario:token\tage:token\tx:token"]
     lines += ['1\t2\t1\ts\t7\t12" vinyl', '1\t3\t0\tt\t8\t"open']
@@ -114,6 +137,34 @@ def test_text_names_the_texts(write, convert, tmp_path: Path) -> None:
     assert (found["item_text_fields"], found["prompt_template"]) == (["slogan"], "movie")
     assert found["load_col"]["item"] == ["item_id", "genre"]
     assert found["item_category_field"] == "genre"
+
+
+def test_columns_of_the_log_describe_users_and_items(write, convert, rows, tmp_path: Path) -> None:
+    lines = ["user,item,domain,click,title,price,age,device"]
+    lines += ["1,a,s,1,Red shoe,2.5,30,x", "1,b,s,0,Hat,1,30,y", "2,a,t,0,Red shoes,2.5,,x"]
+    log = write("log.csv", lines)
+    options = {"item_columns": ("title", "price"), "user_columns": ("age",)}
+    report = convert(log, **options, time="none")
+    assert rows("item") == [
+        {"item_id": "a", "title": "Red shoe", "price": "2.5"},
+        {"item_id": "b", "title": "Hat", "price": "1.0"},
+    ]
+    assert rows("user") == [{"user_id": "1", "age": "30"}, {"user_id": "2", "age": ""}]
+    assert list(rows()[0]) == ["user_id", "item_id", "scenario", "label", "device"]
+    assert "1 items have rows that differ in title, price; the first is used" in report.notes
+    found = settings(tmp_path)
+    assert found["load_col"]["item"] == ["item_id", "price"]
+    assert found["load_col"]["user"] == ["user_id", "age"]
+    assert found["item_text_fields"] == ["title"]
+    for changed, part in (
+        ({"item_columns": ("titel",)}, "--item-columns: there is no column 'titel' (did you"),
+        ({"item_columns": ("item",)}, "--item-columns: item is the item"),
+        ({"user_columns": ("age",), "features": ("age",)}, "age is given twice"),
+        ({"items": (log,), "item_columns": ("title",)}, "--items and --item-columns: give one"),
+    ):
+        with pytest.raises(ConverterError) as caught:
+            convert(log, **changed)
+        assert part in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +268,24 @@ def test_a_guessed_type_that_does_not_fit_becomes_token(write, convert, tmp_path
     lines += [f"{k},a,s,{k % 2},{k}.5" for k in range(200_000 // 4)] + ["1,a,s,1,cheap"]
     report = convert(write("log.csv", lines))
     assert read_atomic(tmp_path / "out" / "d" / "d.inter")[0][-1] == "cost:token"
-    assert any("1 values are no numbers, such as 'cheap'" in note for note in report.notes)
+    assert any("1 values are not numbers, such as 'cheap'" in note for note in report.notes)
+
+
+def test_the_example_of_the_documents(convert, rows, tmp_path: Path) -> None:
+    (wheel,) = find_spec("recbole").submodule_search_locations  # type: ignore[union-attr]
+    raw = Path(wheel) / "dataset_example" / "ml-100k"
+    files = {"items": (raw / "ml-100k.item",), "users": (raw / "ml-100k.user",)}
+    report = convert(raw / "ml-100k.inter", **files, scenario_from="user.gender", template="movie")
+    assert [tuple(row.values()) for row in report.scenarios] == [
+        ("F", 25740, 273, 1534, 14278),
+        ("M", 74260, 670, 1605, 41097),
+        ("all", 100000, 943, 1682, 55375),
+    ]
+    found = settings(tmp_path)
+    assert found["load_col"]["user"] == ["user_id", "age", "gender", "occupation", "zip_code"]
+    assert found["load_col"]["item"] == ["item_id", "release_year", "class"]
+    assert (found["item_text_fields"], found["item_category_field"]) == (["movie_title"], "class")
+    assert found["user_profile_fields"] == ["age", "gender", "occupation"]
 
 
 def test_amazon_reviews_as_a_table(real_data: Path, convert, rows, tmp_path: Path) -> None:

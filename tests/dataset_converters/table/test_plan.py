@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from dataset_converters.cli import app
 from dataset_converters.table import TableOptions
 from dataset_converters.table.names import ColumnNames
-from dataset_converters.table.plan import make_plan
+from dataset_converters.table.planning import make_plan
 from dataset_converters.table.scenarios import scenario_notes
 from dataset_converters.table.show import show_plan
 from tests.dataset_converters.table.conftest import LOG

@@ -20,6 +20,7 @@ GUESSES = [
     ("gender", ["F", "M"], "token"),
     ("age", ["30", "41", "NA"], "token"),
     ("count", [str(value) for value in range(200)], "float"),
+    ("request", [str(10**18 + value) for value in range(200)], "token"),
     ("author_id", [str(value) for value in range(200)], "token"),
     ("zip", ["08012", "19104"], "token"),
     ("genres", ["Drama|War", "Comedy"], "token_seq"),

@@ -17,6 +17,7 @@ from recbole_llm4msr.evaluation.benchmark.execution.code_version import (
 )
 from recbole_llm4msr.evaluation.benchmark.execution.jobs import Job, JobError, recorded_settings
 from recbole_llm4msr.evaluation.benchmark.execution.records import Run
+from recbole_llm4msr.util.checksum import file_checksum
 from recbole_llm4msr.util.parent_watch import with_parent_watch
 
 #: Folder of the checkpoints of running jobs, in the folder of a benchmark.
@@ -82,6 +83,7 @@ def execute(job: Job, folder: Path, processes: list[subprocess.Popen], threads: 
         seconds=result["seconds"],
         parameters=result["parameters"],
         predictions=str(predictions.relative_to(folder)) if predictions.is_file() else None,
+        predictions_crc32=file_checksum(predictions) if predictions.is_file() else None,
         versions=result["versions"],
         git_commit=git_commit(),
         code=code_fingerprint(),

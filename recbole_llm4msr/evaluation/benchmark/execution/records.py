@@ -10,8 +10,15 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from dataset_converters.full_disk import naming_full_disk
-from recbole_llm4msr.util.checksum import ChecksumError, verify_checksum, with_checksum
+from recbole_llm4msr.util.checksum import (
+    ChecksumError,
+    file_checksum,
+    verify_checksum,
+    with_checksum,
+)
 
 _KEPT = (
     "the runs recorded before are kept. Free some space and run the same command again, which "
@@ -42,6 +49,7 @@ class Run:
         seconds: Seconds by phase of the run.
         parameters: Number of trained parameters.
         predictions: Parquet file of the test rows' scores, relative to the folder of the runs.
+        predictions_crc32: CRC-32 of that file; ``None`` in older files.
         versions: Versions of Python and of the libraries.
         git_commit: Commit of this package's checkout; ``None`` where it was installed.
         code: Fingerprint of this package's source files; ``None`` in older files.
@@ -62,6 +70,7 @@ class Run:
     seconds: dict[str, float] = field(default_factory=dict)
     parameters: int = 0
     predictions: str | None = None
+    predictions_crc32: int | None = None
     versions: dict[str, str | None] = field(default_factory=dict)
     git_commit: str | None = None
     code: str | None = None
@@ -94,6 +103,25 @@ class Run:
     def to_json(self) -> str:
         """Return the run and its checksum as one line of JSON, without the line end."""
         return json.dumps(with_checksum(asdict(self)), allow_nan=False)
+
+
+def read_predictions(folder: Path, run: Run) -> pl.DataFrame:
+    """Read the predictions of a run after comparing their checksum.
+
+    Raises:
+        RecordError: The file is damaged.
+    """
+    path = folder / str(run.predictions)
+    remedy = (
+        "Delete the file, and the run has no intervals, or delete its lines in runs.jsonl, too, "
+        "and it is trained again"
+    )
+    if run.predictions_crc32 is not None and file_checksum(path) != run.predictions_crc32:
+        raise RecordError(f"{path}: damaged, it does not match its checksum. {remedy}")
+    try:
+        return pl.read_parquet(path)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise RecordError(f"{path}: damaged ({error}). {remedy}") from error
 
 
 def append_run(path: Path, run: Run) -> None:

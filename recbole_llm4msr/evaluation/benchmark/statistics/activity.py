@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from sklearn.metrics import roc_auc_score
 
-from recbole_llm4msr.evaluation.benchmark.execution.records import Run
+from recbole_llm4msr.evaluation.benchmark.execution.records import Run, read_predictions
 
 #: Number of groups of test rows, of about equal size.
 GROUPS = 4
@@ -33,10 +33,11 @@ def group_by_activity(runs: Sequence[Run], folder: Path) -> list[Run]:
     bounds: np.ndarray | None = None
     grouped = []
     for run in runs:
-        path = folder / (run.predictions or "")
-        if not path.is_file() or "train_rows" not in pl.read_parquet_schema(path):
+        if not (folder / (run.predictions or "")).is_file():
             continue
-        frame = pl.read_parquet(path, columns=["label", "score", "train_rows"])
+        frame = read_predictions(folder, run)
+        if "train_rows" not in frame.columns:
+            continue
         train_rows = frame["train_rows"].to_numpy()
         if bounds is None:
             quantiles = np.arange(1, GROUPS) / GROUPS

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from recbole_llm4msr.evaluation.benchmark.execution.records import Run
+from recbole_llm4msr.evaluation.benchmark.execution.records import Run, read_predictions
 
 #: Percentiles of a 95 % interval.
 PERCENTILES = (2.5, 97.5)
@@ -55,7 +55,7 @@ class ResampledUsers:
         if not self.has_predictions(run):
             raise ValueError(f"{run.run}, seed {run.seed}: there are no predictions")
         if run.predictions not in self._metrics:
-            frame = pl.read_parquet(self.folder / run.predictions)
+            frame = read_predictions(self.folder, run)
             for token in frame["user"].unique(maintain_order=True):
                 self._user_index.setdefault(token, len(self._user_index))
             rows = Rows.from_predictions(frame, self._user_index)
@@ -82,9 +82,7 @@ class ResampledUsers:
     def _row_digest(self, run: Run) -> bytes:
         """Digest of a run's test rows and their order."""
         if run.predictions not in self._row_digests:
-            self._row_digests[run.predictions] = _digest(
-                pl.read_parquet(self.folder / run.predictions)
-            )
+            self._row_digests[run.predictions] = _digest(read_predictions(self.folder, run))
         return self._row_digests[run.predictions]
 
     def interval(

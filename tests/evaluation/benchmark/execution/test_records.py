@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+from dataclasses import replace
 
+import polars as pl
 import pytest
 
 from recbole_llm4msr.evaluation.benchmark.execution import (
@@ -14,6 +16,8 @@ from recbole_llm4msr.evaluation.benchmark.execution import (
     read_runs,
     records,
 )
+from recbole_llm4msr.evaluation.benchmark.execution.records import read_predictions
+from recbole_llm4msr.util.checksum import file_checksum
 
 
 def test_appended_runs_are_read_back_equal(runs, tmp_path) -> None:
@@ -98,3 +102,22 @@ def test_a_full_disk_keeps_the_recorded_runs(runs, tmp_path, monkeypatch, room) 
     assert path.read_bytes() == before
     append_run(path, runs[1])
     assert read_runs(path) == runs[:2]
+
+
+@pytest.mark.parametrize("change", ["flipped", "missing", "no parquet"])
+def test_damaged_predictions_are_not_used(runs, tmp_path, change) -> None:
+    path = tmp_path / "scores.parquet"
+    frame = pl.DataFrame({"user": ["a", "b"], "score": [0.25, 0.75]})
+    frame.write_parquet(path)
+    run = replace(runs[0], predictions=path.name, predictions_crc32=file_checksum(path))
+    assert read_predictions(tmp_path, run).equals(frame)
+    content = bytearray(path.read_bytes())
+    if change == "flipped":
+        content[len(content) // 2] ^= 1
+    elif change == "missing":
+        del content[5]
+    else:  # recorded by an earlier version, without a checksum
+        content, run = b"text", replace(run, predictions_crc32=None)
+    path.write_bytes(content)
+    with pytest.raises(RecordError, match=r"scores\.parquet: damaged.*Delete the file"):
+        read_predictions(tmp_path, run)

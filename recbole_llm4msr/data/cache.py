@@ -179,8 +179,9 @@ class DatasetCache:
                 shutil.rmtree(folder, ignore_errors=True)
             return False
         self._fill(dataset, state, feats, tokens)
-        with suppress(OSError):  # read-only
-            os.utime(folder / "state.json")  # the time of last use
+        with suppress(OSError):
+            if folder.stat().st_mode & 0o222:  # its owner could change a read-only file's time
+                os.utime(folder / "state.json")  # the time of last use
         return True
 
     @staticmethod

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -167,3 +168,16 @@ def test_a_ready_cache_in_a_read_only_folder_is_read(toy, tmp_path, monkeypatch,
         assert_same(make(tmp_path), make(tmp_path, dataset_cache=False))
     assert "is damaged and is made anew" in caplog.text
     assert len(list((tmp_path / "dataset" / "toy" / "cache").glob("*/state.json"))) == 1
+
+
+def test_a_read_only_cache_stays_as_it_is(toy, tmp_path) -> None:
+    make(tmp_path)
+    (ready,) = kept(toy)
+    (state,) = ready.glob("state.json")
+    os.utime(state, (1, 1))
+    ready.chmod(0o555)
+    assert_same(make(tmp_path), make(tmp_path, dataset_cache=False))
+    assert state.stat().st_mtime == 1
+    ready.chmod(0o755)
+    make(tmp_path)
+    assert state.stat().st_mtime > 1

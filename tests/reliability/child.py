@@ -11,8 +11,8 @@ import torch._dynamo, torch._inductor.config, sklearn.decomposition, sklearn.fea
 import onnxscript, torch.onnx
 """
 
-#: Its first argument is JSON: seconds until SIGKILL, largest file, privileges, environment,
-#: statements.
+#: Its first argument is JSON: seconds until SIGKILL, largest file, environment, statements, whether
+#: it runs without privileges.
 PROGRAM = """
 import json, os, resource, signal, sys, tempfile, time
 

@@ -39,8 +39,9 @@ class Clock:
 
 
 def ours(folder: Path, users: list[str]) -> None:
-    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of
+    from recbole_llm4msr.knowledge.store.chunks import keys_of
     from recbole_llm4msr.knowledge.store.integrity import RECORD_KEYS
+    from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 
     identity = {"encoder": "benchmark"}
     draw = np.random.default_rng(0)

@@ -13,7 +13,7 @@ from recbole_llm4msr.config.checks_before_import import check_settings
 
 if TYPE_CHECKING:
     from recbole_llm4msr.knowledge.options import KnowledgeOptions
-    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
+    from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 
 Dataset = Annotated[str, typer.Option(help="Name of the data set.")]
 Llm = Annotated[
@@ -78,14 +78,14 @@ def open_store(context: typer.Context, store: Path | None, dataset: str | None) 
         raise ValueError(f"{' '.join(context.args)!r} is not an option of this command")
     if store is None and dataset is None:
         raise ValueError("give --store FOLDER or --dataset NAME")
-    if store is not None and not store.is_dir():  # before anything heavy is imported
+    if store is not None and not store.is_dir():  # before the libraries are imported
         raise ValueError(f"{store}: there is no such folder")
     config = None
     if store is None:
         config = read_config(context, dataset, str(read_settings(context).get("config_files", "")))
     from recbole_llm4msr.knowledge.options import KnowledgeOptions
-    from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, store_of
     from recbole_llm4msr.knowledge.store.maintenance import check_store
+    from recbole_llm4msr.knowledge.store.store import KnowledgeStore, store_of
 
     if config is None:
         opened = KnowledgeStore(store)

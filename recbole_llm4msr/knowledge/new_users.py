@@ -68,7 +68,9 @@ class UserEncoder:
             basis,
         )
 
-    def prompts(self, rows: pl.DataFrame, items: pl.DataFrame, profiles: pl.DataFrame | None):
+    def prompts(
+        self, rows: pl.DataFrame, items: pl.DataFrame, profiles: pl.DataFrame | None
+    ) -> pl.DataFrame:
         """Prompts of the users that reach the threshold: columns ``user`` and ``prompt``.
 
         Args:
@@ -138,7 +140,8 @@ class UserEncoder:
     def state(self) -> tuple[dict[str, Any], dict[str, np.ndarray], list[str]]:
         """What :meth:`restored` reads: plain values, arrays, and the words of ``lsa``."""
         basis = self.basis
-        options = asdict(self.options) | {"knowledge_path": None}
+        here = {"knowledge_path": None, "knowledge_device": "auto"}  # of this machine
+        options = asdict(self.options) | here
         facts = {
             "options": options,
             "template": {

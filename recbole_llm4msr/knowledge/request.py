@@ -8,8 +8,8 @@ from recbole_llm4msr.data.history import TrainingHistory
 from recbole_llm4msr.knowledge.encoders.base import Encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions
 from recbole_llm4msr.knowledge.prompts.writer import load_template
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 from recbole_llm4msr.knowledge.store.prepared import manifests_in
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 from recbole_llm4msr.util.fingerprint import fingerprint
 
 #: Raised when the same request gives other prompts or vectors than before.

@@ -15,7 +15,8 @@ from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, 
 from recbole_llm4msr.knowledge.prompts.bare_names import names_plan
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan, PromptWriter
 from recbole_llm4msr.knowledge.request import request_of
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, Shelf, keys_of, store_of
+from recbole_llm4msr.knowledge.store.chunks import Shelf, keys_of
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore, store_of
 from recbole_llm4msr.knowledge.vectors.by_id import assemble
 from recbole_llm4msr.knowledge.vectors.prepared_vectors import PreparedVectors
 from recbole_llm4msr.util.fingerprint import fingerprint

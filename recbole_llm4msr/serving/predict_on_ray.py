@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,8 @@ def predict_on_ray(
     staging.mkdir(parents=True)
     rows = done = 0
     try:
-        for result in _results(ray, files, workers, artefact, source, staging, on_unknown, load):
+        arguments = [str(artefact), str(source), str(staging), on_unknown, load]
+        for result in _results(files, workers, arguments):
             if result["error"]:
                 raise InputError(result["error"])
             rows, done = rows + result["rows"], done + 1
@@ -120,15 +121,17 @@ def predict_on_ray(
     return rows
 
 
-def _results(ray, files, workers, artefact, source, staging, on_unknown, load):
-    """Scores the files; yields the result of each."""
+def _results(files: list[str], workers: int, arguments: list[Any]) -> Iterator[dict[str, Any]]:
+    """Score the files by workers that are made of these arguments; yield the result of each."""
+    import ray.data
+
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = False
     dataset = ray.data.from_items(
         [{"file": name} for name in files], override_num_blocks=len(files)
     ).map(
         ScoreFile,
-        fn_constructor_args=[str(artefact), str(source), str(staging), on_unknown, load],
+        fn_constructor_args=arguments,
         compute=ray.data.ActorPoolStrategy(size=workers, max_tasks_in_flight_per_actor=1),
         num_cpus=1,
         max_restarts=-1,

@@ -121,6 +121,16 @@ def test_export_names_what_is_wrong_before_anything_is_loaded(artefact, tmp_path
     assert code == 1 and "user_layers: 'int4' is not one of" in output
 
 
+def test_a_model_without_user_layers_has_no_encoder_of_users(artefact, tmp_path) -> None:
+    checkpoint = next((artefact.parent / "saved").glob("*.pth"))
+    given = ("--model_file", checkpoint, "--output", tmp_path / "out", "--with-encoder")
+    code, output = invoke(export_app, *given)
+    assert code == 1 and "Traceback" not in output
+    message = "SharedBottom cannot make layers of new users: it has no user layers"
+    assert message in " ".join(output.split())
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"x" * 100, b"PK\x03\x04 truncated"])
 def test_export_of_what_is_not_a_checkpoint_is_one_line(tmp_path, content) -> None:
     (tmp_path / "a.pth").write_bytes(content)

@@ -4,7 +4,7 @@ import numpy as np
 
 from recbole_llm4msr.knowledge.build import build_vectors
 from recbole_llm4msr.knowledge.encoders.random import NoiseEncoder
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 
 PROMPTS = [f"prompt {n} " + "word " * (n % 17) for n in range(200)]
 

@@ -67,7 +67,7 @@ def test_a_large_file_is_mapped_and_not_copied(tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(module, "MAPPED_BYTES", 1)
     before = pa.total_allocated_bytes()
     mapped = Vocabulary.read(tmp_path / "v.arrow")
-    assert pa.total_allocated_bytes() == before
+    assert pa.total_allocated_bytes() - before < 10_000 < (tmp_path / "v.arrow").stat().st_size
     (tmp_path / "v.arrow").unlink()  # an open one may be deleted
     assert mapped.tokens.equals(tokens)
     assert mapped.ids(tokens[[7, 4999]].extend(pl.Series(["none"]))).tolist() == [8, 5000, 5001]

@@ -24,7 +24,8 @@ from recbole_llm4msr.knowledge.encoders.base import UNLIMITED, Encoder
 from recbole_llm4msr.knowledge.encoders.choice import make_encoder
 from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
 from recbole_llm4msr.knowledge.prompts.writer import PromptPlan
-from recbole_llm4msr.knowledge.store.chunks import keys_of, store_of
+from recbole_llm4msr.knowledge.store.chunks import keys_of
+from recbole_llm4msr.knowledge.store.store import store_of
 
 ROWS = 20_000
 """Most training rows of the sampled users, which bounds the time."""

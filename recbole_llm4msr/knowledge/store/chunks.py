@@ -1,18 +1,4 @@
-"""The store of vectors: chunks of vectors under the hashes of their prompts.
-
-Layout of the folder::
-
-    vectors/<encoder>/encoder.json            identity of the encoder
-    vectors/<encoder>/<chunk>.safetensors     keys (n, 16) uint8, vectors (n, d) fp16, norms (n,)
-    vectors/<encoder>/<chunk>.json            record: host, time, duration, versions
-    vectors/<encoder>/<chunk>.jsonl.gz        prompts and generated texts (optional)
-    prepared/<fingerprint>.safetensors        compressed vectors of one data set and setting
-    prepared/<fingerprint>.json               its manifest
-
-A vector's key is the hash of its prompt, in the folder of the encoder, so a prompt is encoded only
-once, for all runs and data sets. Every file is written atomically and never changed: two processes
-on one store at worst do the same work and write the same file.
-"""
+"""The chunks of one encoder in a store: vectors under the hashes of their prompts."""
 
 from __future__ import annotations
 
@@ -31,8 +17,7 @@ import safetensors
 import torch
 from safetensors.torch import save as to_bytes
 
-from recbole_llm4msr.data.folders import companion_folder, read_only
-from recbole_llm4msr.knowledge.options import KnowledgeError, KnowledgeOptions, Settings
+from recbole_llm4msr.knowledge.options import KnowledgeError
 from recbole_llm4msr.knowledge.store.files import checksum, write_atomically, write_json
 from recbole_llm4msr.knowledge.store.integrity import (
     KEY_BYTES,
@@ -40,7 +25,6 @@ from recbole_llm4msr.knowledge.store.integrity import (
     read_identity,
     read_record,
 )
-from recbole_llm4msr.util.fingerprint import fingerprint
 
 logger = logging.getLogger(__name__)
 
@@ -203,50 +187,6 @@ class Shelf:
                 yield read_record(path.with_suffix(".json"))
 
 
-@dataclass(frozen=True)
-class KnowledgeStore:
-    """A folder of vectors and of prepared knowledge; for its layout see the module docstring.
-
-    Args:
-        folder: The folder that is written to.
-        also_read: A read-only store, whose files are used where ``folder`` has none.
-    """
-
-    folder: Path
-    also_read: Path | None = None
-
-    @property
-    def folders(self) -> list[Path]:
-        """The folders that are read."""
-        return [self.folder] if self.also_read is None else [self.folder, self.also_read]
-
-    def shelf(self, identity: Mapping[str, Any]) -> Shelf:
-        """Return the shelf of an encoder; its folder is created by the first write."""
-        own, *others = (folder / "vectors" / fingerprint(identity) for folder in self.folders)
-        return Shelf(own, identity, *others).refresh()
-
-    def shelves(self) -> Iterator[Shelf]:
-        """Yield all shelves of the folders whose identity is valid."""
-        for folder in self.folders:
-            for path in sorted((folder / "vectors").glob("*/")):
-                with contextlib.suppress(KnowledgeError):
-                    yield Shelf(path, read_identity(path)).refresh()
-
-    def prepared(self, name: str) -> tuple[Path, Path]:
-        """Return the paths to write the vectors and the manifest of one prepared knowledge to."""
-        return _prepared_in(self.folder, name)
-
-    def ready(self, name: str) -> list[tuple[Path, Path]]:
-        """Return the paths of the vectors and the manifest that exist, at most one of a folder."""
-        found = [_prepared_in(folder, name) for folder in self.folders]
-        return [paths for paths in found if all(path.exists() for path in paths)]
-
-
-def _prepared_in(folder: Path, name: str) -> tuple[Path, Path]:
-    base = folder / "prepared" / name
-    return base.with_suffix(".safetensors"), base.with_suffix(".json")
-
-
 def sortable(keys: np.ndarray) -> np.ndarray:
     """Convert keys (n, 16) to byte strings, which numpy can sort and search.
 
@@ -254,25 +194,6 @@ def sortable(keys: np.ndarray) -> np.ndarray:
     """
     guarded = np.pad(keys, ((0, 0), (0, 1)), constant_values=1)
     return np.ascontiguousarray(guarded).view(f"S{KEY_BYTES + 1}").reshape(-1)
-
-
-def store_of(config: Settings, options: KnowledgeOptions, dataset: str) -> KnowledgeStore:
-    """Return the store of a run: ``knowledge_path``, else ``knowledge`` beside the data set.
-
-    A store that cannot be written to is read, and what it lacks goes to
-    ``dataset/<dataset>/knowledge`` here.
-    """
-    here = companion_folder(None, dataset, "knowledge")
-    if options.knowledge_path:
-        chosen = Path(options.knowledge_path).expanduser()
-        folder = here if read_only(chosen) else chosen
-    else:
-        folder = companion_folder(config["data_path"], dataset, "knowledge")
-        chosen = Path(config["data_path"], "knowledge") if config["data_path"] else folder
-        folder = here if read_only(folder) else folder
-    if chosen == folder or not chosen.is_dir():
-        return KnowledgeStore(folder)
-    return KnowledgeStore(folder, also_read=chosen)
 
 
 @contextlib.contextmanager

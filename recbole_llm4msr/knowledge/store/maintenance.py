@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 from recbole_llm4msr.knowledge.store.files import write_atomically
 from recbole_llm4msr.knowledge.store.integrity import fault_of_chunk, read_identity, read_record
 from recbole_llm4msr.knowledge.store.prepared import load_prepared
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import torch
 from safetensors.torch import save as to_bytes
 
 from recbole_llm4msr.knowledge.options import KnowledgeError
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 from recbole_llm4msr.knowledge.store.files import write_atomically, write_json
 from recbole_llm4msr.knowledge.store.integrity import read_manifest
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 from recbole_llm4msr.knowledge.vectors.prepared_vectors import Coverage, PreparedVectors
 from recbole_llm4msr.util.checksum import file_checksum, with_checksum
 from recbole_llm4msr.util.staging import remove_abandoned

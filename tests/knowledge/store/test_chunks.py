@@ -7,7 +7,8 @@ import pytest
 
 from recbole_llm4msr.knowledge import KnowledgeError
 from recbole_llm4msr.knowledge.options import KnowledgeOptions
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore, keys_of, sortable, store_of
+from recbole_llm4msr.knowledge.store.chunks import keys_of, sortable
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore, store_of
 from recbole_llm4msr.util.staging import staging_path
 from tests.knowledge.conftest import Settings
 from tests.knowledge.counting_encoder import PROMPTS, Counting, build, shelf_of

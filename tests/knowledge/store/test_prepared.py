@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 from recbole_llm4msr.knowledge.store.maintenance import verify
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 from recbole_llm4msr.util.checksum import verify_checksum, with_checksum
 
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from recbole_llm4msr.knowledge import KnowledgeError, prepare_knowledge
-from recbole_llm4msr.knowledge.store.chunks import KnowledgeStore
 from recbole_llm4msr.knowledge.store.maintenance import shelves_of, verify
+from recbole_llm4msr.knowledge.store.store import KnowledgeStore
 from tests.knowledge.store.test_prepared import flip
 
 HERE = Path("dataset/tiny/knowledge")

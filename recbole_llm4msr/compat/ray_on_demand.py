@@ -6,7 +6,8 @@ Why:      ray costs seconds and need not be installed to train; and since 2.7 it
           takes the metrics as one dictionary.
 How:      ``ray.tune`` is replaced there by an object that imports the real one at its first use.
           ``report`` calls Ray's in the form that the installed release takes. Where nothing has
-          imported ray, this is not a trial of Ray, and ``report`` does nothing.
+          imported ``ray.tune``, this is not a trial of Ray, and ``report`` does nothing: hyperopt
+          replaces ``sys.stdout`` while it runs a trial, where ``ray.tune`` cannot be imported.
 """
 
 from __future__ import annotations
@@ -36,9 +37,9 @@ class _TuneOnDemand(ModuleType):
 
 def report_to_ray(metrics: dict[str, Any]) -> None:
     """Report the metrics of a trial to Ray, if Ray runs it."""
-    if "ray" not in sys.modules:
+    if "ray.tune" not in sys.modules:
         return
-    ray_report = importlib.import_module("ray.tune").report
+    ray_report = sys.modules["ray.tune"].report
     with warnings.catch_warnings():
         # Ray is imported, but this is not one of its trials: then it only warns.
         warnings.filterwarnings("ignore", message=".*is meant to only be called inside")

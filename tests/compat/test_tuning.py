@@ -6,9 +6,11 @@ import importlib
 import importlib.util
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import recbole.quick_start
@@ -108,3 +110,11 @@ def test_metrics_are_reported_as_the_release_takes_them(monkeypatch, release: st
     quick_start.tune.report(auc=0.5)
     quick_start.tune.report({"auc": 0.5})
     assert reported == [{"auc": 0.5}, {"auc": 0.5}]
+
+
+def test_nothing_is_imported_to_report_outside_a_trial_of_ray(monkeypatch) -> None:
+    """hyperopt replaces ``sys.stdout`` in a trial, where ray.tune cannot be imported."""
+    monkeypatch.setitem(sys.modules, "ray", ModuleType("ray"))
+    monkeypatch.delitem(sys.modules, "ray.tune", raising=False)
+    ray_on_demand.report_to_ray({"auc": 0.5})
+    assert "ray.tune" not in sys.modules

@@ -49,7 +49,7 @@ class DatasetWriter:
         self.output = output.resolve()  # so a symbolic link to the folder stays a link
         if not self.name or not re.fullmatch(r"[\w.+-]+", self.name):
             raise ConverterError(f"--output={output}: the folder's name is the data set's name")
-        if self.output.exists() and not self.output.is_dir():
+        if self.output.is_file():  # one look: other processes may be replacing the folder
             raise ConverterError(f"--output={output} is a file, not a folder")
         if os.path.ismount(self.output):  # Path.is_mount fails where it is being replaced
             raise ConverterError(f"--output={output} is a mount point; give a folder inside it")

@@ -205,12 +205,6 @@ def test_traceback_option_shows_the_traceback(toy, tmp_path, fork_server) -> Non
     assert trained.returncode == 0, trained.stderr
 
 
-def test_help_names_models_commands_and_settings(tmp_path) -> None:
-    done = command("--help", cwd=tmp_path)
-    for text in ("SharedBottom, ", "recbole-llm4msr convert", "interaction_threshold", "meta_rank"):
-        assert text in done.stdout
-
-
 def test_file_that_is_not_a_checkpoint_raises_with_its_name(tmp_path) -> None:
     (tmp_path / "x.pth").write_text("not one")
     with pytest.raises(CheckpointError, match=r"x\.pth: this is not a checkpoint"):

@@ -1,6 +1,6 @@
 """Measure the converter of any log on a generated one: seconds, CPU seconds, peak memory.
 
-python benchmarks/table_log.py --rows 5000000 --folder /tmp/log
+python benchmarks/table_log.py --rows 5000000 --folder FOLDER
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.reliability.commands import TRAINING, Command, Commands, training_result
-from tests.reliability.killed import _reference
+from tests.reliability.compared import trials_of_commands
 from tests.reliability.trials import Trial, discard
 from tests.reliability.workplace import (
     BrokenError,
@@ -40,16 +40,7 @@ def trials(place: Workplace, commands: Commands, count: int) -> Iterator[Trial]:
                 ),
             )
     yield Trial(READ_ONLY, "checkpoints", "0", lambda: _read_only_checkpoints(place, commands))
-    for name in ("convert", "build", "training", "benchmark", "export"):
-        reference = cache(lambda name=name: _reference(place, getattr(commands, name)))
-        subject = {"build": "knowledge build"}.get(name, name)
-        for number in range(max(1, count // 5)):
-            yield Trial(
-                FULL,
-                subject,
-                str(number),
-                lambda number=number, reference=reference: _full(place, number, *reference()),
-            )
+    yield from trials_of_commands(FULL, place, commands, max(1, count // 5), _full)
 
 
 def _set_mode(folder: Path, *, writable: bool) -> None:

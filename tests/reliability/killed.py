@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 from tests.reliability.commands import Command, Commands
+from tests.reliability.compared import trials_of_commands
 from tests.reliability.trials import Trial, discard
 from tests.reliability.workplace import BrokenError, Workplace, check_equal, check_nothing_left
 
@@ -14,30 +14,7 @@ KIND = "SIGKILL, then the same command"
 
 
 def trials(place: Workplace, commands: Commands, count: int) -> Iterator[Trial]:
-    for name in ("convert", "build", "training", "benchmark", "export"):
-        reference = cache(lambda name=name: _reference(place, getattr(commands, name)))
-        subject = {"build": "knowledge build"}.get(name, name)
-        for number in range(count):
-            yield Trial(
-                KIND,
-                subject,
-                str(number),
-                lambda number=number, reference=reference: _trial(place, number, *reference()),
-            )
-
-
-def _reference(place: Workplace, command: Command) -> tuple[Command, dict, float]:
-    """The result of a run that is left alone, and its duration: the shorter of two."""
-    seconds = []
-    for _ in range(2):
-        folder = place.folder(command.start)
-        done = place.run(folder, command.arguments)
-        done.check_success()
-        check_nothing_left(folder)
-        seconds.append(done.seconds)
-        result = command.result(folder)
-        discard(folder)
-    return command, result, min(seconds)
+    yield from trials_of_commands(KIND, place, commands, count, _trial)
 
 
 def _trial(place: Workplace, number: int, command: Command, expected: dict, seconds: float) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 
 from tests.reliability.commands import Command, Commands
-from tests.reliability.killed import _reference
+from tests.reliability.compared import trials_of_commands
 from tests.reliability.trials import Trial, discard
 from tests.reliability.workplace import BrokenError, Workplace, check_equal, check_nothing_left
 
@@ -14,16 +13,7 @@ KIND = "equal commands at once"
 
 
 def trials(place: Workplace, commands: Commands, count: int) -> Iterator[Trial]:
-    for name in ("convert", "build", "training", "benchmark", "export"):
-        reference = cache(lambda name=name: _reference(place, getattr(commands, name)))
-        subject = {"build": "knowledge build"}.get(name, name)
-        for number in range(max(1, count // 5)):
-            yield Trial(
-                KIND,
-                subject,
-                str(number),
-                lambda number=number, reference=reference: _trial(place, number, *reference()),
-            )
+    yield from trials_of_commands(KIND, place, commands, max(1, count // 5), _trial)
 
 
 def _trial(place: Workplace, number: int, command: Command, expected: dict, _: float) -> None:

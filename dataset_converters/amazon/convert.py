@@ -90,9 +90,7 @@ def convert_amazon(
         write_scenarios(writer, [(c.name, c.title, c.description) for c in categories])
         writer.yaml(amazon_settings(described=has_meta), f"{report.source}, as atomic files.")
         rejects.write(writer.staging / REJECTED)
-    if rejects.rows:
-        report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
-    return report.finish()
+    return report.finish(bad_rows=len(rejects.rows))
 
 
 def _read_all_reviews(
@@ -123,26 +121,29 @@ def _read_all_reviews(
 def _filter(inter: pl.DataFrame, options: AmazonOptions, report: Report) -> pl.DataFrame:
     """Apply time range, repeats, then shared users and k-core until no row is dropped."""
 
-    def count_dropped(reason: str, after: pl.DataFrame) -> pl.DataFrame:
-        if after.height < inter.height:
-            report.dropped[reason] += inter.height - after.height
-        return after
-
     if options.since:
         since = parse_time(options.since, "--since")
-        inter = count_dropped("before --since", inter.filter(pl.col("timestamp") >= since))
+        inter = report.count_dropped(
+            "before --since", inter, inter.filter(pl.col("timestamp") >= since)
+        )
     if options.until:
         until = parse_time(options.until, "--until")
-        inter = count_dropped("from --until on", inter.filter(pl.col("timestamp") < until))
+        inter = report.count_dropped(
+            "from --until on", inter, inter.filter(pl.col("timestamp") < until)
+        )
     if options.repeats == "merge":
-        inter = count_dropped("repeated user and item, merged", latest_of_repeats(inter))
+        inter = report.count_dropped(
+            "repeated user and item, merged", inter, latest_of_repeats(inter)
+        )
     while True:
         before = inter.height
         if options.shared_users:
             scenarios = pl.col("scenario").n_unique().over("user_id")
-            inter = count_dropped("user in one scenario only", inter.filter(scenarios >= 2))
+            inter = report.count_dropped(
+                "user in one scenario only", inter, inter.filter(scenarios >= 2)
+            )
         core = k_core(inter, options.k_core)
-        inter = count_dropped(f"outside the {options.k_core}-core", core)
+        inter = report.count_dropped(f"outside the {options.k_core}-core", inter, core)
         if inter.height == before:
             break
     check_not_empty(inter, report)

@@ -90,10 +90,8 @@ def convert_kuaisar(
         writer.yaml(
             kuaisar_settings(has_music=has_music), f"{report.source}, converted to atomic files."
         )
-    if rejects.rows:
-        report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
     _note_other_row_counts(report, logs, release, simulated=raw.simulated)
-    return report.finish()
+    return report.finish(bad_rows=len(rejects.rows))
 
 
 def _filter(logs: Logs, options: KuaisarOptions, report: Report) -> pl.DataFrame:

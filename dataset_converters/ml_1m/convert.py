@@ -90,10 +90,9 @@ def convert_ml_1m(
         users = _described(users, ratings["user_id"], files[USERS], rejects, report)
         movies = _described(movies, ratings["item_id"], files[MOVIES], rejects, report)
         inter = _add_scenario(ratings, users, files[RATINGS], rejects)
-        before = inter.height
-        inter = k_core(inter, options.k_core)
-        if inter.height < before:
-            report.dropped[f"outside the {options.k_core}-core"] = before - inter.height
+        inter = report.count_dropped(
+            f"outside the {options.k_core}-core", inter, k_core(inter, options.k_core)
+        )
         check_not_empty(inter, report)
         inter = inter.with_columns(
             label=(pl.col("rating") >= options.threshold).cast(pl.UInt8),
@@ -109,9 +108,7 @@ def convert_ml_1m(
         write_scenarios(writer, SCENARIOS)
         writer.yaml(ml_1m_settings(), f"{report.source}, as atomic files.")
         rejects.write(writer.staging / REJECTED)
-    if rejects.rows:
-        report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
-    return report.finish()
+    return report.finish(bad_rows=len(rejects.rows))
 
 
 def _described(

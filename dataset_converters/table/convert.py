@@ -88,8 +88,6 @@ def convert_table(
         _write(None if dry_run else writer, plan, inter, described, options, reporter, report)
         if not dry_run:
             rejects.write(writer.staging / REJECTED)
-    if rejects.rows:
-        report.dropped[f"bad rows ({REJECTED})"] = len(rejects.rows)
     if dry_run:
         suffixes = ("inter", *(side.entity for side in plan.sides), "scenario", "yaml")
         files = [
@@ -97,7 +95,7 @@ def convert_table(
             *[REJECTED][: len(rejects.rows)],
         ]
         report.notes.append(f"Nothing was written (dry run); it would be {', '.join(files)}")
-    return report.finish()
+    return report.finish(bad_rows=len(rejects.rows))
 
 
 def _check_any_valid(inter: pl.DataFrame, rejects: Rejects) -> None:
@@ -122,21 +120,20 @@ def _describe_source(plan: Plan, options: TableOptions) -> str:
 def _filter(inter: pl.DataFrame, options: TableOptions, report: Report) -> pl.DataFrame:
     """Apply the range of time, repeats and k-core, in this order."""
 
-    def count_dropped(reason: str, after: pl.DataFrame) -> pl.DataFrame:
-        if after.height < inter.height:
-            report.dropped[reason] += inter.height - after.height
-        return after
-
     time_range = options.time_range()
     if options.since:
         kept = inter.filter(pl.col("timestamp") >= time_range.since)
-        inter = count_dropped("before --since", kept)
+        inter = report.count_dropped("before --since", inter, kept)
     if options.until:
         kept = inter.filter(pl.col("timestamp") < time_range.until)
-        inter = count_dropped("from --until on", kept)
+        inter = report.count_dropped("from --until on", inter, kept)
     if options.repeats == "merge":
-        inter = count_dropped("repeated user and item, merged", latest_of_repeats(inter))
-    inter = count_dropped(f"outside the {options.k_core}-core", k_core(inter, options.k_core))
+        inter = report.count_dropped(
+            "repeated user and item, merged", inter, latest_of_repeats(inter)
+        )
+    inter = report.count_dropped(
+        f"outside the {options.k_core}-core", inter, k_core(inter, options.k_core)
+    )
     check_not_empty(inter, report)
     if "timestamp" in inter.columns:
         keys = inter.select("user_id", "item_id", "scenario", "timestamp")

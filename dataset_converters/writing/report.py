@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from dataset_converters.writing.dataset_writer import REJECTED
+
 _SHOWN_SCENARIOS = 40  # of a table; those with the most rows
 
 
@@ -56,8 +58,16 @@ class Report:
         per_user = inter.group_by("user_id").agg(pl.col("scenario").n_unique().alias("n"))
         self.shared_users = int((per_user["n"] >= 2).sum())
 
-    def finish(self) -> Report:
-        """Set ``seconds``."""
+    def count_dropped(self, reason: str, before: pl.DataFrame, after: pl.DataFrame) -> pl.DataFrame:
+        """Count the rows that a filter has left out; return those that it has kept."""
+        if after.height < before.height:
+            self.dropped[reason] += before.height - after.height
+        return after
+
+    def finish(self, *, bad_rows: int) -> Report:
+        """Set ``seconds``, and count the bad rows that were left out."""
+        if bad_rows:
+            self.dropped[f"bad rows ({REJECTED})"] = bad_rows
         self.seconds = time.perf_counter() - self.started
         return self
 

@@ -9,10 +9,10 @@ and torch themselves are imported when the first of them, or of the names below,
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from recbole_llm4msr.pipeline import activation
+from recbole_llm4msr.util.requirement import installed_version
 
 if TYPE_CHECKING:
     from recbole_llm4msr.compat import CheckpointError
@@ -63,15 +63,12 @@ _MODULES = {
     "run": "quick_start",
 }
 
-try:
-    __version__ = version("recbole_llm4msr")
-except PackageNotFoundError:  # run from a checkout that is not installed
-    __version__ = "(not installed)"
-
 activation.watch()
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":  # when it is asked for: reading it takes longer than the rest
+        return installed_version("recbole_llm4msr") or "(not installed)"
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     activation.activate()

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from recbole_llm4msr import __version__
 from recbole_llm4msr.util.parent_watch import end_with_parent
 from recbole_llm4msr.util.requirement import check_recbole
 
@@ -92,6 +91,8 @@ def _help(arguments: list[str]) -> str:
 
 def _versions() -> str:
     """The versions of this package, of RecBole and of Python, on one line."""
+    from recbole_llm4msr import __version__
+
     python = ".".join(map(str, sys.version_info[:3]))
     return f"recbole_llm4msr {__version__}, recbole {version('recbole')}, Python {python}"
 

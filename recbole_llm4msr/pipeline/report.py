@@ -7,7 +7,6 @@ import math
 import platform
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from importlib.metadata import PackageNotFoundError, version
 from logging import getLogger
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from rich.markup import escape
 
 from recbole_llm4msr.util.atomic_write import atomic_write
 from recbole_llm4msr.util.fitted_table import fitted_tables
+from recbole_llm4msr.util.requirement import installed_version
 
 _PACKAGES = ("recbole_llm4msr", "recbole", "torch", "numpy", "pandas", "polars", "scikit-learn")
 
@@ -186,6 +186,7 @@ def write_json(
 
     NaN (a scenario with one class) becomes ``null``, which JSON can hold.
     """
+    installed = {package: installed_version(package) for package in _PACKAGES}
     content = {
         "model": config["model"],
         "dataset": config["dataset"],
@@ -194,7 +195,7 @@ def write_json(
         **result,
         "warnings": list(warnings),
         "seconds": dict(phases),
-        "versions": {"python": platform.python_version(), **_versions()},
+        "versions": {"python": platform.python_version(), **installed},
         "config": {key: _plain(value) for key, value in config.final_config_dict.items()},
     }
     _write(path, _without_nan(content))
@@ -209,16 +210,6 @@ def add_to_json(path: Path, key: str, value: Any) -> None:
 def _write(path: Path, content: dict[str, Any]) -> None:
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _versions() -> dict[str, str | None]:
-    found: dict[str, str | None] = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # run from a checkout that is not installed
-            found[package] = None
-    return found
 
 
 def _plain(value: Any) -> Any:

@@ -35,7 +35,6 @@ class CheckpointMixin:
         super().__init__(config, model)
         self._proposed_file = self.saved_model_file  # None once a name has been claimed
         self.distributed = not config["single_spec"]
-        self._train_set: Any = None
         self._train_loader: Any = None
         self._state: dict[str, Any] | None = None
         self.valid_result: dict[str, float] | None = None  # of the latest validation
@@ -47,10 +46,9 @@ class CheckpointMixin:
         Raises:
             ValueError: A checkpoint was resumed whose ids are not those of these data.
         """
-        self._train_set, self._state = getattr(train_data, "dataset", None), None
-        self._train_loader = train_data
+        self._train_loader, self._state = train_data, None
         if self._resumed is not None:
-            self._check_vocabulary(*self._resumed, self._train_set)
+            self._check_vocabulary(*self._resumed, getattr(train_data, "dataset", None))
             state = getattr(self._resumed[1], "training_state", None)
             if state is not None and not self.distributed:
                 restore_state(state, self, train_data)
@@ -142,8 +140,9 @@ class CheckpointMixin:
     def _config_with_data(self):
         """Let RecBole save a configuration that carries the vocabulary of the training data."""
         config = self.config
-        if self._state is None and self._train_set is not None:
-            self._state = encode(self._train_set)  # once a training, not once an epoch
+        train_set = getattr(self._train_loader, "dataset", None)
+        if self._state is None and train_set is not None:
+            self._state = encode(train_set)  # once a training, not once an epoch
         if self._train_loader is not None:
             self.config = compat.copy_config(config)
             self.config.training_state = capture_state(self, self._train_loader)
@@ -165,6 +164,11 @@ class CheckpointMixin:
         Raises:
             FileNotFoundError, CheckpointError: The file is not a plain checkpoint.
         """
-        self._resumed = Path(resume_file), compat.load_checkpoint(resume_file)["config"]
+        checkpoint = compat.load_checkpoint(resume_file)
+        self._check_resumed(checkpoint)
+        self._resumed = Path(resume_file), checkpoint["config"]
         super().resume_checkpoint(resume_file)
         self._proposed_file = None  # the training goes on in this file, whatever its name
+
+    def _check_resumed(self, checkpoint: dict[str, Any]) -> None:
+        """Check whether this trainer can go on with a checkpoint; may raise ValueError."""

@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import recbole.utils
@@ -19,7 +18,6 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from recbole_llm4msr import compat
 from recbole_llm4msr.evaluation import MEAN, ScenarioCollector, ScenarioEvaluator, metric_key
 from recbole_llm4msr.model import LLM4MSR
 from recbole_llm4msr.training.checkpoint import CheckpointMixin
@@ -192,15 +190,13 @@ class ScenarioTrainerMixin(CheckpointMixin):
         # A plain float, so that the checkpoint holds no numpy object.
         return float(score), result
 
-    def resume_checkpoint(self, resume_file: str | Path) -> None:
-        """Resume RecBole's way, after the file has been checked.
+    def _check_resumed(self, checkpoint: dict[str, Any]) -> None:
+        """Check the optimiser of a checkpoint.
 
         Raises:
-            FileNotFoundError, CheckpointError: The file is not a plain checkpoint.
             ValueError: Its embedding tables were trained by another optimiser.
         """
-        check_choice(self.optimizer, compat.load_checkpoint(resume_file)["optimizer"])
-        super().resume_checkpoint(resume_file)
+        check_choice(self.optimizer, checkpoint["optimizer"])
 
 
 def compiled(forward: Callable, device: torch.device) -> Callable:

@@ -1,4 +1,4 @@
-"""Check that RecBole 1.2.1 is installed, and name the command that installs it.
+"""Check that RecBole 1.2.1 is installed, and name the command that installs it; versions.
 
 The ray that RecBole 1.2.1 requires has no build for Python 3.12 and later, so that RecBole cannot
 be a requirement of this package that pip resolves.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 VERSION = "1.2.1"
@@ -29,6 +30,14 @@ def check_recbole() -> None:
         sys.exit(f"error: {fault}")
     if fault:
         raise ImportError(fault)
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed package; ``None`` where it runs from a checkout, or is not there."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _fault() -> str | None:

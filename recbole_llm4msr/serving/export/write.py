@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Callable
 from datetime import datetime, timezone
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from recbole_llm4msr.serving.export.user_encoder import write_user_encoder
 from recbole_llm4msr.serving.export.user_layers import PRECISIONS, Precision
 from recbole_llm4msr.serving.manifest import write_manifest
 from recbole_llm4msr.serving.scorer import Scorer
+from recbole_llm4msr.util.requirement import installed_version
 from recbole_llm4msr.util.staging import (
     interrupted_replacements,
     remove_abandoned,
@@ -160,7 +160,7 @@ def _write_parts(
         "model": config["model"],
         "dataset": config["dataset"],
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "versions": _versions(),
+        "versions": {name: installed_version(name) or "not installed" for name in _PACKAGES},
         "user_field": train.uid_field,
         "item_field": train.iid_field,
         "scenario_field": getattr(train, "scenario_field", None),
@@ -208,13 +208,3 @@ def _scenarios(train: Dataset) -> list[dict[str, str]]:
         {"token": token, "name": name, "description": description}
         for token, name, description in zip(*columns, strict=True)
     ]
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "not installed"
-    return found

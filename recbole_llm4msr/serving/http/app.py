@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.security import HTTPBearer
@@ -29,6 +28,7 @@ from recbole_llm4msr.serving.http.schemas import (
 )
 from recbole_llm4msr.serving.http.swapping import Swapper
 from recbole_llm4msr.serving.rows import OnUnknown
+from recbole_llm4msr.util.requirement import installed_version
 
 #: Paths whose requests are counted by path.
 PATHS = OPEN | {"/v1/score", "/v1/recommend", "/metrics"}
@@ -115,7 +115,8 @@ def create_app(swapper: Swapper, options: Options) -> FastAPI:
             await asyncio.to_thread(swapper.stop)
             await asyncio.to_thread(pool.close)
 
-    app = FastAPI(title="recbole_llm4msr", version=_version(), lifespan=lifespan, redoc_url=None)
+    version = installed_version("recbole_llm4msr") or "unknown"
+    app = FastAPI(title="recbole_llm4msr", version=version, lifespan=lifespan, redoc_url=None)
     add_fault_handlers(app)
     # The token is checked by RequireToken, before a body is read; this tells the OpenAPI page.
     secured = [Depends(HTTPBearer(auto_error=False))] if options.token else []
@@ -175,10 +176,3 @@ def _figures(metrics: Metrics) -> APIRouter:
         return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-def _version() -> str:
-    try:
-        return version("recbole_llm4msr")
-    except PackageNotFoundError:  # run from a checkout that is not installed
-        return "unknown"
